@@ -1,0 +1,39 @@
+#include "supervisor/base/suggest.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace berth {
+namespace {
+
+std::size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
+  for (std::size_t j = 0; j <= b.size(); ++j) d[0][j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+    }
+  }
+  return d[a.size()][b.size()];
+}
+
+}  // namespace
+
+std::string Nearest(std::string_view word, std::span<const std::string> candidates) {
+  std::string best;
+  std::size_t least = word.size() + 1;
+  for (const std::string& candidate : candidates) {
+    const std::size_t distance = Distance(word, candidate);
+    if (distance < least) {
+      least = distance;
+      best = candidate;
+    }
+  }
+  const std::size_t allowed = std::max<std::size_t>(1, std::max(word.size(), best.size()) / 3);
+  return least <= allowed ? best : "";
+}
+
+}  // namespace berth
