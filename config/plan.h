@@ -1,0 +1,109 @@
+// The deployment plan as values: what a YAML file says once every default is filled in, every reference
+// resolved and every bound checked (config/parse.h makes it, config/keys.h is the table of its keys).
+// Immutable after parsing; free of file handles, clocks and processes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "supervisor/base/bytes.h"
+#include "supervisor/base/duration.h"
+
+namespace berth::config {
+
+enum class Kind { kEmbedding, kLlm, kSpeech };
+enum class Balance { kLeastLoaded, kRoundRobin, kRandom };
+enum class Start { kBoot, kManual };
+
+// "embedding", "llm", "speech"; "least_loaded", …; "boot", "manual".
+std::string_view Name(Kind kind);
+std::string_view Name(Balance balance);
+std::string_view Name(Start start);
+
+// host:port of a TCP listener. Port 0 asks the kernel for a free one (tests); the log says which.
+struct Address {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+struct LogSettings {
+  std::filesystem::path dir;  // empty: <runtime folder>/logs
+  Bytes max_size;             // a file is rotated when it would grow past this
+  int keep = 0;               // rotated files kept beside the current one
+};
+
+struct Server {
+  Address listen;
+  std::optional<Address> metrics;     // a separate listener for /metrics and /health
+  std::filesystem::path admin;        // the admin socket; its folder is the runtime folder
+  int threads = 0;                    // io threads of the proxy
+  LogSettings logs;
+  Bytes max_body;                     // of a request with a JSON body
+  Duration header_timeout{};          // a request head must arrive within this
+  Duration body_timeout{};            // and make progress within this while its body arrives
+  Duration idle_timeout{};            // a kept-alive connection without a request is closed
+  int max_connections = 0;
+  Duration drain{};                   // SIGTERM: how long running requests may still take
+};
+
+// One device: in this version always the CPU.
+struct Device {
+  std::string name;
+  Bytes memory;     // what all replicas on it together may reserve
+  int threads = 0;  // compute threads all replicas on it together may use
+};
+
+struct Batching {
+  int max_tokens = 0;      // tokens of one batch, padding included
+  Duration max_delay{};    // how long a batch may wait for company
+};
+struct Queue {
+  int max = 0;             // requests waiting for a replica of the model
+  Duration timeout{};      // a request waits at most this long
+};
+struct Restart {
+  Duration backoff_min{};
+  Duration backoff_max{};
+  int give_up_count = 0;   // this many failures …
+  Duration give_up_window{};  // … within this time: quarantined until an operator starts it
+};
+
+struct Model {
+  std::string name;
+  Kind kind = Kind::kEmbedding;
+  std::filesystem::path source;       // absolute; relative paths are resolved against the plan's folder
+  std::vector<std::string> aliases;
+  std::vector<std::string> devices;   // where it may go; never empty
+  Bytes memory;                       // hard budget of one replica
+  int threads = 0;                    // compute threads of one replica
+  int replicas = 0;
+  Balance balance = Balance::kLeastLoaded;
+  std::vector<std::string> after;
+  Start start = Start::kBoot;
+  bool required = false;
+  bool matryoshka = false;            // embeddings may be cut to a request's `dimensions`
+  Batching batching;
+  Queue queue;
+  Duration load_stall{};              // loading without progress for this long is a failed load
+  Duration health_stall{};            // work begun without a step for this long is a hung replica
+  Duration stop_grace{};              // from drain to SIGKILL
+  Restart restart;
+};
+
+struct Plan {
+  int version = 1;
+  Server server;
+  std::vector<Device> devices;
+  std::vector<Kind> order;            // rules.order: kinds load in this order on each device at boot
+  std::vector<Model> models;          // in the order of the file
+};
+
+// The model with this name or alias, or nullptr.
+const Model* FindModel(const Plan& plan, std::string_view name_or_alias);
+
+}  // namespace berth::config

@@ -1,0 +1,42 @@
+// One reservation in bytes per replica per device, from the decision to start until the process is proven
+// gone. Checking and reserving are one step, so that the sum never exceeds a device's capacity at any
+// instant. Owned by the fleet, used on the control thread only.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/plan.h"
+#include "supervisor/base/result.h"
+
+namespace berth::placement {
+
+class Ledger {
+ public:
+  struct Reservation {
+    std::string device;
+    std::string model;
+    int replica = 0;
+    Bytes bytes;
+  };
+
+  explicit Ledger(const std::vector<config::Device>& devices);
+
+  // Refuses with numbers: `model "bge": replica 1 needs 2 GiB on cpu, 1.2 GiB of 12 GiB free (chat 8 GiB, …);
+  // stop one of these, or lower memory`. kExhausted; kNotFound for an unknown device; kConflict when the
+  // replica already holds a reservation there.
+  Status Reserve(const std::string& device, const std::string& model, int replica, Bytes bytes);
+  // No effect when nothing is held.
+  void Release(const std::string& model, int replica);
+
+  Bytes Capacity(const std::string& device) const;
+  Bytes Reserved(const std::string& device) const;
+  const std::vector<Reservation>& reservations() const { return reservations_; }
+
+ private:
+  std::map<std::string, Bytes> capacity_;
+  std::vector<Reservation> reservations_;
+};
+
+}  // namespace berth::placement
