@@ -1,0 +1,46 @@
+// Finds the end of a message body without touching its bytes, so that it can be relayed raw; or takes the
+// payload out of it, where a body is buffered. Strict: a chunk size of over 16 hex digits, bare LF, or
+// anything after a chunk but CRLF is an error.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "worker/protocol/http_head.h"
+
+namespace berth::http {
+
+class BodyReader {
+ public:
+  // For the body that follows `head`.
+  explicit BodyReader(const Head& head);
+
+  struct Step {
+    std::size_t consumed = 0;  // how many of the bytes belong to this message
+    bool done = false;         // the body has ended with them
+    bool bad = false;          // framing error: answer 400 and close (request), treat as lost (response)
+  };
+  // Looks at the next raw bytes. With `payload`, appends the decoded payload to it.
+  Step Feed(std::string_view bytes, std::string* payload = nullptr);
+  // The peer closed. True: that is how this body ends (kUntilClose).
+  bool EndsAtClose() const;
+  bool done() const { return done_; }
+  std::uint64_t payload_bytes() const { return payload_bytes_; }
+
+ private:
+  enum class Part { kSize, kExtension, kSizeLf, kData, kDataCr, kDataLf, kTrailer };
+  Step FeedLength(std::string_view bytes, std::string* payload);
+  Step FeedChunked(std::string_view bytes, std::string* payload);
+
+  Framing framing_;
+  std::uint64_t left_ = 0;
+  std::uint64_t payload_bytes_ = 0;
+  bool done_ = false;
+  Part part_ = Part::kSize;
+  int digits_ = 0;
+  std::size_t trailer_bytes_ = 0;
+  std::string trailer_line_;
+};
+
+}  // namespace berth::http

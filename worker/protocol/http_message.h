@@ -1,0 +1,39 @@
+// Buffered requests and responses, and the OpenAI error envelope: what handlers (worker routes, admin routes,
+// the proxy's own answers) consume and make.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "worker/protocol/http_head.h"
+
+namespace berth::http {
+
+struct Request {
+  RequestHead head;
+  std::string body;      // decoded payload
+};
+
+struct Response {
+  int status = 200;
+  std::vector<Field> fields;  // without Content-Length, Connection and Date
+  std::string body;
+  bool close = false;         // send Connection: close and close
+};
+
+// {"error":{"message","type","param","code"}}; an empty param or code becomes null. `type` follows from the
+// status as PROTOCOL.md lists it.
+Response ErrorResponse(int status, std::string_view code, std::string_view message, std::string_view param = {});
+Response JsonResponse(int status, std::string body);
+
+std::string_view ReasonPhrase(int status);
+// Head and body as bytes to send. `head_only`: the answer to a HEAD request.
+std::string Serialize(const Response& response, bool keep_alive, bool head_only = false);
+
+// Percent-decodes a path or query component; false when an escape is malformed or gives a control character.
+bool PercentDecode(std::string_view text, std::string* decoded);
+// The first value of a query parameter, decoded; "" when absent.
+std::string QueryParameter(std::string_view query, std::string_view name);
+
+}  // namespace berth::http
