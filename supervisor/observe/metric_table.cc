@@ -1,0 +1,151 @@
+#include "supervisor/observe/metric_table.h"
+
+#include <algorithm>
+
+namespace berth::observe {
+namespace {
+
+constexpr auto kCounter = MetricType::kCounter;
+constexpr auto kGauge = MetricType::kGauge;
+constexpr auto kHistogram = MetricType::kHistogram;
+constexpr bool kFromWorker = true;
+
+Bounds Powers(double first, double factor, int count) {
+  Bounds bounds;
+  for (double bound = first; count > 0; --count, bound *= factor) bounds.push_back(bound);
+  return bounds;
+}
+
+MetricRow Counter(std::string_view name, std::vector<std::string_view> labels, std::string_view help,
+                  bool from_worker = false) {
+  return {name, kCounter, help, std::move(labels), nullptr, from_worker};
+}
+
+MetricRow Gauge(std::string_view name, std::vector<std::string_view> labels, std::string_view help) {
+  return {name, kGauge, help, std::move(labels)};
+}
+
+MetricRow Histogram(std::string_view name, std::vector<std::string_view> labels, const Bounds& bounds,
+                    std::string_view help, bool from_worker = false) {
+  return {name, kHistogram, help, std::move(labels), &bounds, from_worker};
+}
+
+MetricRow Process(std::string_view name, MetricType type, std::string_view help) {
+  return {name, type, help, {}, nullptr, false, true};
+}
+
+// clang-format off
+const std::vector<MetricRow>& Rows() {
+  static const std::vector<MetricRow> rows = {
+      // HTTP, as clients of the API see it.
+      Counter("http_requests_total", {"route", "method", "code"}, "HTTP requests answered, by route, method and status code."),
+      Histogram("http_request_duration_seconds", {"route", "code_class"}, LatencyBounds(), "Time from the first byte of a request to the last byte of its answer."),
+      Gauge("http_requests_in_flight", {"route"}, "HTTP requests that have not been answered yet."),
+      Histogram("http_request_body_bytes", {"route"}, SizeBounds(), "Size of request bodies."),
+      Histogram("http_response_body_bytes", {"route"}, SizeBounds(), "Size of response bodies."),
+      Gauge("http_connections", {"state"}, "Open client connections: active ones have a request, idle ones have none."),
+      Counter("http_connections_total", {}, "Client connections accepted."),
+      Counter("http_rejected_total", {"reason"}, "Requests refused before they were routed to a model."),
+      Counter("http_client_disconnects_total", {"route", "phase"}, "Clients that left before their answer was complete, by what the request was doing."),
+      Counter("upstream_retries_total", {"model", "reason"}, "Requests offered to another replica because the first had not begun them."),
+      Counter("upstream_errors_total", {"model", "kind"}, "Failures of a connection to a worker, by kind."),
+
+      // Requests to models.
+      Counter("requests_total", {"model", "task", "outcome"}, "Requests to models that reached their end, by outcome."),
+      Histogram("request_duration_seconds", {"model", "task"}, LatencyBounds(), "Time from the arrival of a request to the end of its answer."),
+      Histogram("request_queue_seconds", {"model"}, LatencyBounds(), "Time a request waited for a replica."),
+      Histogram("request_inference_seconds", {"model"}, LatencyBounds(), "Time a worker spent on a request, from its first work to its result.", kFromWorker),
+      Histogram("request_tokenize_seconds", {"model"}, LatencyBounds(), "Time a worker spent on tokenizing a request.", kFromWorker),
+      Gauge("requests_running", {"model"}, "Requests that are with a replica now."),
+      Gauge("requests_waiting", {"model"}, "Requests that wait for a replica now."),
+      Counter("requests_rejected_total", {"model", "reason"}, "Requests refused after they were routed to a model, by reason."),
+      Counter("prompt_tokens_total", {"model"}, "Tokens of inputs.", kFromWorker),
+      Histogram("request_prompt_tokens", {"model"}, TokenBounds(), "Tokens of the inputs of one request.", kFromWorker),
+
+      // Batching, as workers report it.
+      Histogram("batch_size", {"model"}, BatchBounds(), "Sequences in one batch.", kFromWorker),
+      Histogram("batch_tokens", {"model"}, TokenBounds(), "Tokens in one batch, padding included.", kFromWorker),
+      Histogram("batch_fill_ratio", {"model"}, RatioBounds(), "Tokens in one batch, padding included, over the most that a batch may have.", kFromWorker),
+      Histogram("batch_padding_ratio", {"model"}, RatioBounds(), "Padding in one batch over all its tokens.", kFromWorker),
+      Counter("batches_total", {"model"}, "Batches computed.", kFromWorker),
+
+      // Lifecycle.
+      Gauge("model_state", {"model", "state"}, "1 for the state that a model is in, 0 for the others."),
+      Gauge("model_ready", {"model"}, "Replicas of a model that take requests."),
+      Histogram("model_load_seconds", {"model", "stage"}, LatencyBounds(), "Time a replica spent in one stage of its load."),
+      Counter("model_loads_total", {"model", "result"}, "Loads of replicas that came to their end, by result."),
+      Gauge("replica_up", {"model", "replica"}, "1 while a replica takes requests, 0 while it does not."),
+      Counter("replica_starts_total", {"model", "replica"}, "Worker processes started."),
+      Counter("replica_exits_total", {"model", "cause"}, "Worker processes that ended, by cause."),
+      Gauge("replica_restart_backoff_seconds", {"model", "replica"}, "The delay that a failed replica waits before its next start."),
+      Gauge("replica_quarantined", {"model"}, "Replicas that failed too often and wait for an operator."),
+      Gauge("replica_last_step_age_seconds", {"model", "replica"}, "Time since a replica last made progress."),
+      Counter("replica_steps_total", {"model", "replica"}, "Units of work done by a replica."),
+      Gauge("replica_heartbeat_age_seconds", {"model", "replica"}, "Time since a worker last reported."),
+      Gauge("replica_rss_bytes", {"model", "replica"}, "Private memory of a worker process."),
+      Counter("replica_cpu_seconds_total", {"model", "replica"}, "CPU time of a replica's worker processes."),
+      Gauge("replica_open_fds", {"model", "replica"}, "Open file descriptors of a worker process."),
+      Gauge("replica_info", {"model", "replica", "pid", "build"}, "1 for each worker process, with its pid and build."),
+
+      // The ledger.
+      Gauge("device_memory_total_bytes", {"device"}, "Memory of a device that replicas may reserve."),
+      Gauge("device_memory_reserved_bytes", {"device", "model"}, "Memory of a device that the replicas of a model have reserved."),
+      Gauge("device_memory_used_bytes", {"device", "model", "replica", "source"}, "Memory of a device that a replica uses, by who measured it."),
+      Gauge("device_memory_headroom_bytes", {"device"}, "Memory of a device that is not reserved."),
+
+      // The daemon.
+      Gauge("build_info", {"version"}, "1, with the version of the daemon."),
+      Counter("admin_commands_total", {"command", "result"}, "Commands that changed something, given over the admin socket."),
+      Histogram("event_loop_lag_seconds", {}, LatencyBounds(), "How late the control loop runs what is due."),
+      Counter("log_dropped_lines_total", {"model"}, "Lines of workers' output dropped because they came too fast."),
+      Process("process_cpu_seconds_total", kCounter, "Total user and system CPU time spent in seconds."),
+      Process("process_resident_memory_bytes", kGauge, "Resident memory size in bytes."),
+      Process("process_virtual_memory_bytes", kGauge, "Virtual memory size in bytes."),
+      Process("process_open_fds", kGauge, "Number of open file descriptors."),
+      Process("process_max_fds", kGauge, "Maximum number of open file descriptors."),
+      Process("process_start_time_seconds", kGauge, "Start time of the process since unix epoch in seconds."),
+  };
+  return rows;
+}
+// clang-format on
+
+}  // namespace
+
+std::span<const MetricRow> MetricTable() { return Rows(); }
+
+const MetricRow* FindMetric(std::string_view name) {
+  const auto found = std::ranges::find(Rows(), name, &MetricRow::name);
+  return found == Rows().end() ? nullptr : &*found;
+}
+
+std::string FullName(const MetricRow& row) {
+  return (row.standard ? "" : "berth_") + std::string(row.name);
+}
+
+const Bounds& LatencyBounds() {
+  static const Bounds bounds = {.0005, .001, .0025, .005, .01, .025, .05, .1,  .25, .5,
+                                1,     2.5,  5,     10,   30,  60,   120, 300, 600};
+  return bounds;
+}
+
+const Bounds& SizeBounds() {
+  static const Bounds bounds = Powers(64, 4, 11);
+  return bounds;
+}
+
+const Bounds& TokenBounds() {
+  static const Bounds bounds = Powers(1, 2, 21);
+  return bounds;
+}
+
+const Bounds& BatchBounds() {
+  static const Bounds bounds = Powers(1, 2, 10);
+  return bounds;
+}
+
+const Bounds& RatioBounds() {
+  static const Bounds bounds = {.1, .2, .3, .4, .5, .6, .7, .8, .9, 1};
+  return bounds;
+}
+
+}  // namespace berth::observe
