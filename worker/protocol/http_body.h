@@ -1,6 +1,7 @@
 // Finds the end of a message body without touching its bytes, so that it can be relayed raw; or takes the
 // payload out of it, where a body is buffered. Strict: a chunk size of over 16 hex digits, bare LF, or
-// anything after a chunk but CRLF is an error.
+// anything after a chunk but CRLF is an error; so are trailers that frame or route a message, and more than
+// kMaxChunkOverhead bytes of extensions and trailers.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,8 @@
 #include "worker/protocol/http_head.h"
 
 namespace berth::http {
+
+inline constexpr std::size_t kMaxChunkOverhead = 16 * 1024;
 
 class BodyReader {
  public:
@@ -29,17 +32,25 @@ class BodyReader {
   std::uint64_t payload_bytes() const { return payload_bytes_; }
 
  private:
-  enum class Part { kSize, kExtension, kSizeLf, kData, kDataCr, kDataLf, kTrailer };
+  // Where in a chunked body the next byte is.
+  enum class Part { kSize, kSpace, kExtension, kSizeLf, kData, kDataCr, kDataLf, kTrailer, kTrailerLf };
   Step FeedLength(std::string_view bytes, std::string* payload);
   Step FeedChunked(std::string_view bytes, std::string* payload);
+  bool Framed(char c);        // one byte of a chunked body that is not data; false: framing error
+  bool SizeDigit(char c);
+  bool Extension(char c);
+  bool EndOfSize();
+  bool EndOfTrailerLine();
+  bool CountOverhead();
 
   Framing framing_;
-  std::uint64_t left_ = 0;
+  std::uint64_t left_ = 0;     // payload bytes of the message, or of the chunk, still to come
   std::uint64_t payload_bytes_ = 0;
   bool done_ = false;
+  bool bad_ = false;
   Part part_ = Part::kSize;
   int digits_ = 0;
-  std::size_t trailer_bytes_ = 0;
+  std::size_t overhead_ = 0;   // bytes of extensions and trailers so far
   std::string trailer_line_;
 };
 

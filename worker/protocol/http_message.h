@@ -30,10 +30,12 @@ Response JsonResponse(int status, std::string body);
 std::string_view ReasonPhrase(int status);
 // Head and body as bytes to send. `head_only`: the answer to a HEAD request.
 std::string Serialize(const Response& response, bool keep_alive, bool head_only = false);
+// Status line, `fields` and Date, without the empty line that ends a head: for answers that are streamed.
+std::string SerializeHead(int status, const std::vector<Field>& fields);
 
 // Percent-decodes a path or query component; false when an escape is malformed or gives a control character.
 bool PercentDecode(std::string_view text, std::string* decoded);
-// The first value of a query parameter, decoded; "" when absent.
+// The first value of a query parameter, decoded; "" when absent or malformed. A "+" stays a "+".
 std::string QueryParameter(std::string_view query, std::string_view name);
 
 }  // namespace berth::http

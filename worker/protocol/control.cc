@@ -1,0 +1,395 @@
+#include "worker/protocol/control.h"
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+namespace berth::protocol {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kMaxDepth = 8;
+constexpr std::size_t kMaxReason = 8 * 1024;  // at most 6 times as long when escaped: below kMaxPacket
+constexpr std::size_t kMaxShortText = 256;
+constexpr std::size_t kMaxPath = 4096;
+constexpr std::size_t kMaxRoutes = 64;
+constexpr std::size_t kMaxSeries = 256;
+constexpr std::size_t kMaxBuckets = 128;
+constexpr std::uint64_t kMaxCount = 1ULL << 62;
+constexpr double kMaxIncrement = 1e18;
+constexpr int kMaxWindow = 65'536;
+
+// Reads members of one object; remembers the first thing that is wrong. Every getter checks type and bounds.
+class Reader {
+ public:
+  Reader(const json& object, std::string where, std::optional<Error>* error)
+      : object_(object), where_(std::move(where)), error_(error) {}
+
+  std::string Text(const char* key, std::size_t max) {
+    const json* value = Get(key);
+    if (!value) return "";
+    if (!value->is_string()) return Wrong(key, "a string"), "";
+    const auto& text = value->get_ref<const std::string&>();
+    if (text.size() > max) return Wrong(key, "a string of at most " + std::to_string(max) + " bytes"), "";
+    return text;
+  }
+
+  template <class Integer>
+  Integer Whole(const char* key, Integer least, Integer most) {
+    const json* value = Get(key);
+    if (!value) return least;
+    return WholeOf(*value, key, least, most);
+  }
+
+  double Real(const char* key, double least, double most) {
+    const json* value = Get(key);
+    if (!value) return least;
+    return RealOf(*value, key, least, most);
+  }
+
+  bool Bool(const char* key) {
+    const json* value = Get(key);
+    if (!value) return false;
+    if (!value->is_boolean()) return Wrong(key, "true or false"), false;
+    return value->get<bool>();
+  }
+
+  Reader Object(const char* key) {
+    const json* value = Get(key);
+    return value ? ObjectOf(*value, key) : Reader(NoMembers(), where_ + key + ".", error_);
+  }
+  Reader ObjectOf(const json& value, const std::string& key) {
+    if (!value.is_object()) Wrong(key, "an object");
+    return Reader(value.is_object() ? value : NoMembers(), where_ + key + ".", error_);
+  }
+
+  // Calls `each(element)` for a list of at most `max`.
+  template <class Each>
+  void List(const char* key, std::size_t max, Each each) {
+    const json* value = Get(key);
+    if (!value) return;
+    if (!value->is_array() || value->size() > max) {
+      return Wrong(key, "a list of at most " + std::to_string(max) + " elements");
+    }
+    for (const json& element : *value) each(element);
+  }
+
+  // Calls `each(name, value)` for a map of at most kMaxSeries metric names; absent is empty.
+  template <class Each>
+  void Series(const char* key, Each each) {
+    if (!object_.contains(key)) return;
+    const json& value = object_.at(key);
+    if (!value.is_object() || value.size() > kMaxSeries) {
+      return Wrong(key, "an object of at most " + std::to_string(kMaxSeries) + " members");
+    }
+    for (const auto& [name, element] : value.items()) {
+      if (!IsMetricName(name)) return Wrong(key, "an object of metric names");
+      each(name, element);
+    }
+  }
+
+  template <class Integer>
+  Integer WholeOf(const json& value, const std::string& key, Integer least, Integer most) {
+    const std::string wanted = "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+    // Non-negative literals are unsigned to the parser; negative ones are signed.
+    if (value.is_number_unsigned()) {
+      const auto number = value.get<std::uint64_t>();
+      if (number <= static_cast<std::uint64_t>(most) &&
+          (least <= 0 || number >= static_cast<std::uint64_t>(least))) {
+        return static_cast<Integer>(number);
+      }
+    }
+    Wrong(key, wanted);
+    return least;
+  }
+
+  double RealOf(const json& value, const std::string& key, double least, double most) {
+    const double number = value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
+    if (number >= least && number <= most) return number;
+    Wrong(key, "a number from " + std::to_string(least) + " to " + std::to_string(most));
+    return least;
+  }
+
+  void Wrong(const std::string& key, const std::string& wanted) {
+    if (!*error_) *error_ = Invalid("control message: ", where_, key, " is not ", wanted);
+  }
+
+ private:
+  static const json& NoMembers() {
+    static const json empty = json::object();
+    return empty;
+  }
+
+  const json* Get(const char* key) {
+    const auto found = object_.find(key);
+    if (found != object_.end()) return &*found;
+    if (!*error_) *error_ = Invalid("control message: ", where_, key, " is missing");
+    return nullptr;
+  }
+
+  static bool IsMetricName(const std::string& name) {
+    if (name.empty() || name.size() > 128 || (name[0] >= '0' && name[0] <= '9')) return false;
+    for (char c : name) {
+      if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) return false;
+    }
+    return true;
+  }
+
+  const json& object_;
+  std::string where_;
+  std::optional<Error>* error_;
+};
+
+// How deep the brackets nest outside strings; the parser would follow them to any depth.
+int Depth(std::string_view text) {
+  int depth = 0, deepest = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (c == '{' || c == '[')) {
+      deepest = std::max(deepest, ++depth);
+    } else if (!in_string && (c == '}' || c == ']')) {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+// What is wrong with the packet, or its object in `value`.
+std::optional<Error> ParsePacket(std::string_view packet, json* value) {
+  if (packet.empty()) return Invalid("control message: empty packet");
+  if (packet.size() > kMaxPacket) {
+    return Invalid("control message: ", packet.size(), " bytes; at most ", kMaxPacket, " are allowed");
+  }
+  if (Depth(packet) > kMaxDepth) return Invalid("control message: nested deeper than ", kMaxDepth);
+  *value = json::parse(packet, nullptr, false);
+  if (value->is_discarded()) return Invalid("control message: not JSON");
+  if (!value->is_object()) return Invalid("control message: not a JSON object");
+  return std::nullopt;
+}
+
+// Parses the packet, and lets the decoder of its type make the message.
+template <class Message>
+struct Decoder {
+  std::string_view type;
+  Message (*decode)(Reader& in);
+};
+
+template <class Message, std::size_t kCount>
+Result<Message> DecodeAs(std::string_view packet, const Decoder<Message> (&decoders)[kCount]) {
+  json value;
+  std::optional<Error> error = ParsePacket(packet, &value);
+  if (error) return *std::move(error);
+  Reader in(value, "", &error);
+  const std::string type = in.Text("type", kMaxShortText);
+  for (const auto& decoder : decoders) {
+    if (decoder.type != type) continue;
+    Message message = decoder.decode(in);
+    if (error) return *std::move(error);
+    return message;
+  }
+  if (error) return *std::move(error);
+  return Invalid("control message: unknown type \"", type, "\"");
+}
+
+// --- one pair of functions per message: what is written, and how it is read back ---
+
+json ToJson(const StartMessage& m) {
+  return {{"type", "start"},
+          {"protocol", m.protocol},
+          {"name", m.name},
+          {"replica", m.replica},
+          {"kind", m.kind},
+          {"source", m.source},
+          {"device", m.device},
+          {"budget_bytes", m.budget_bytes},
+          {"threads", m.threads},
+          {"batch_max_tokens", m.batch_max_tokens},
+          {"batch_max_delay_us", m.batch_max_delay_us},
+          {"matryoshka", m.matryoshka},
+          {"max_body_bytes", m.max_body_bytes}};
+}
+
+ToWorker DecodeStart(Reader& in) {
+  StartMessage m;
+  m.protocol = in.Whole("protocol", 1, 1'000'000);
+  m.name = in.Text("name", kMaxShortText);
+  m.replica = in.Whole("replica", 0, 1'000'000);
+  m.kind = in.Text("kind", kMaxShortText);
+  m.source = in.Text("source", kMaxPath);
+  m.device = in.Text("device", kMaxShortText);
+  m.budget_bytes = in.Whole("budget_bytes", std::uint64_t{0}, kMaxCount);
+  m.threads = in.Whole("threads", 1, 65'536);
+  m.batch_max_tokens = in.Whole("batch_max_tokens", 0, 1 << 30);
+  m.batch_max_delay_us = in.Whole("batch_max_delay_us", std::int64_t{0}, std::int64_t{1} << 50);
+  m.matryoshka = in.Bool("matryoshka");
+  m.max_body_bytes = in.Whole("max_body_bytes", std::uint64_t{0}, kMaxCount);
+  return m;
+}
+
+json ToJson(const DrainMessage& m) { return {{"type", "drain"}, {"deadline_ms", m.deadline_ms}}; }
+
+ToWorker DecodeDrain(Reader& in) {
+  return DrainMessage{in.Whole("deadline_ms", std::int64_t{0}, std::int64_t{1} << 50)};
+}
+
+json ToJson(const HelloMessage& m) {
+  return {{"type", "hello"}, {"protocol", m.protocol}, {"build", m.build}};
+}
+
+FromWorker DecodeHello(Reader& in) {
+  HelloMessage m;
+  m.protocol = in.Whole("protocol", 0, 1'000'000);
+  m.build = in.Text("build", kMaxShortText);
+  return m;
+}
+
+json ToJson(const LoadingMessage& m) {
+  return {{"type", "loading"}, {"stage", m.stage}, {"fraction", m.fraction}};
+}
+
+FromWorker DecodeLoading(Reader& in) {
+  LoadingMessage m;
+  m.stage = in.Text("stage", kMaxShortText);
+  m.fraction = in.Real("fraction", 0, 1);
+  return m;
+}
+
+json ToJson(const MemoryReport& m) {
+  return {{"rss_anon", m.rss_anon}, {"vm_data", m.vm_data}, {"peak_rss", m.peak_rss}};
+}
+
+MemoryReport DecodeMemory(Reader in) {
+  MemoryReport m;
+  m.rss_anon = in.Whole("rss_anon", std::uint64_t{0}, kMaxCount);
+  m.vm_data = in.Whole("vm_data", std::uint64_t{0}, kMaxCount);
+  m.peak_rss = in.Whole("peak_rss", std::uint64_t{0}, kMaxCount);
+  return m;
+}
+
+json ToJson(const ReadyMessage& m) {
+  json capabilities = {{"kind", m.capabilities.kind},
+                       {"context", m.capabilities.context},
+                       {"dimensions", m.capabilities.dimensions},
+                       {"routes", m.capabilities.routes}};
+  return {{"type", "ready"},
+          {"capabilities", std::move(capabilities)},
+          {"window", m.window},
+          {"memory", ToJson(m.memory)}};
+}
+
+Capabilities DecodeCapabilities(Reader in) {
+  Capabilities c;
+  c.kind = in.Text("kind", kMaxShortText);
+  c.context = in.Whole("context", 0, 1 << 30);
+  c.dimensions = in.Whole("dimensions", 0, 1 << 30);
+  in.List("routes", kMaxRoutes, [&](const json& route) {
+    const bool good = route.is_string() && route.get_ref<const std::string&>().size() <= kMaxShortText &&
+                      route.get_ref<const std::string&>().starts_with('/');
+    if (!good)
+      return in.Wrong("routes", "a list of paths of at most " + std::to_string(kMaxShortText) + " bytes");
+    c.routes.push_back(route.get<std::string>());
+  });
+  return c;
+}
+
+FromWorker DecodeReady(Reader& in) {
+  ReadyMessage m;
+  m.capabilities = DecodeCapabilities(in.Object("capabilities"));
+  m.window = in.Whole("window", 1, kMaxWindow);
+  m.memory = DecodeMemory(in.Object("memory"));
+  return m;
+}
+
+json ToJson(const BeatMessage& m) {
+  json histograms = json::object();
+  for (const auto& [name, delta] : m.histograms) {
+    histograms[name] = {{"bounds", delta.bounds}, {"counts", delta.counts}, {"sum", delta.sum}};
+  }
+  return {{"type", "beat"},         {"steps", m.steps},
+          {"begun", m.begun},       {"memory", ToJson(m.memory)},
+          {"counters", m.counters}, {"histograms", std::move(histograms)}};
+}
+
+HistogramDelta DecodeHistogram(Reader in) {
+  HistogramDelta delta;
+  in.List("bounds", kMaxBuckets, [&](const json& bound) {
+    delta.bounds.push_back(in.RealOf(bound, "bounds", -kMaxIncrement, kMaxIncrement));
+  });
+  in.List("counts", kMaxBuckets + 1, [&](const json& count) {
+    delta.counts.push_back(in.WholeOf(count, "counts", std::uint64_t{0}, kMaxCount));
+  });
+  delta.sum = in.Real("sum", -kMaxIncrement, kMaxIncrement);
+  for (std::size_t i = 1; i < delta.bounds.size(); ++i) {
+    if (!(delta.bounds[i - 1] < delta.bounds[i])) in.Wrong("bounds", "ascending");
+  }
+  if (delta.counts.size() != delta.bounds.size() + 1) in.Wrong("counts", "one longer than bounds");
+  return delta;
+}
+
+FromWorker DecodeBeat(Reader& in) {
+  BeatMessage m;
+  m.steps = in.Whole("steps", std::uint64_t{0}, kMaxCount);
+  m.begun = in.Whole("begun", std::uint64_t{0}, kMaxCount);
+  m.memory = DecodeMemory(in.Object("memory"));
+  in.Series("counters", [&](const std::string& name, const json& value) {
+    m.counters[name] = in.RealOf(value, "counters." + name, 0, kMaxIncrement);
+  });
+  in.Series("histograms", [&](const std::string& name, const json& value) {
+    m.histograms[name] = DecodeHistogram(in.ObjectOf(value, "histograms." + name));
+  });
+  return m;
+}
+
+// At a character's start, so that what is left is UTF-8 if it was.
+std::string_view CutReason(std::string_view reason) {
+  if (reason.size() <= kMaxReason) return reason;
+  std::size_t end = kMaxReason;
+  while (end > kMaxReason - 4 && (static_cast<unsigned char>(reason[end]) & 0xC0) == 0x80) --end;
+  return reason.substr(0, end);
+}
+
+json ToJson(const FailedMessage& m) {
+  return {{"type", "failed"}, {"reason", CutReason(m.reason)}, {"permanent", m.permanent}};
+}
+
+FromWorker DecodeFailed(Reader& in) {
+  FailedMessage m;
+  m.reason = in.Text("reason", kMaxPacket);
+  m.permanent = in.Bool("permanent");
+  return m;
+}
+
+json ToJson(const DrainedMessage&) { return {{"type", "drained"}}; }
+
+FromWorker DecodeDrained(Reader&) { return DrainedMessage{}; }
+
+constexpr Decoder<ToWorker> kToWorker[] = {{"start", DecodeStart}, {"drain", DecodeDrain}};
+constexpr Decoder<FromWorker> kFromWorker[] = {{"hello", DecodeHello},   {"loading", DecodeLoading},
+                                               {"ready", DecodeReady},   {"beat", DecodeBeat},
+                                               {"failed", DecodeFailed}, {"drained", DecodeDrained}};
+
+// Text that is not UTF-8 (a path, a library's message) is replaced, not refused.
+std::string Dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+}  // namespace
+
+std::string Encode(const ToWorker& message) {
+  return std::visit([](const auto& m) { return Dump(ToJson(m)); }, message);
+}
+
+std::string Encode(const FromWorker& message) {
+  return std::visit([](const auto& m) { return Dump(ToJson(m)); }, message);
+}
+
+Result<ToWorker> DecodeToWorker(std::string_view packet) { return DecodeAs(packet, kToWorker); }
+Result<FromWorker> DecodeFromWorker(std::string_view packet) { return DecodeAs(packet, kFromWorker); }
+
+}  // namespace berth::protocol

@@ -1,0 +1,121 @@
+#include "worker/protocol/http_scan.h"
+
+#include <array>
+#include <utility>
+
+namespace berth::http {
+namespace {
+
+constexpr std::array<bool, 256> MakeTokenTable() {
+  std::array<bool, 256> table{};
+  for (int c = '0'; c <= '9'; ++c) table[c] = true;
+  for (int c = 'a'; c <= 'z'; ++c) table[c] = table[c - 'a' + 'A'] = true;
+  for (char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
+    table[static_cast<unsigned char>(c)] = true;
+  }
+  return table;
+}
+constexpr std::array<bool, 256> kTokenTable = MakeTokenTable();
+
+bool IsControl(char c) {
+  const auto u = static_cast<unsigned char>(c);
+  return (u < 0x20 && c != '\t') || u == 0x7f;
+}
+
+// One line of the head: its text without CRLF, whether the CRLF is there, or what is wrong with it.
+struct Line {
+  std::string_view text;
+  bool complete = false;
+  std::optional<HeadError> error;
+};
+
+HeadError BadCharacter(char c) {
+  if (c == '\n') return Malformed("a line ends with a bare LF; HTTP lines end with CRLF");
+  return Malformed("a control character (" + std::to_string(static_cast<unsigned char>(c)) + ") in the head");
+}
+
+// `limit`: of the line's text; past it, `too_long`.
+Line NextLine(std::string_view bytes, std::size_t limit, const HeadError& too_long) {
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const char c = bytes[i];
+    if (c == '\r') {
+      if (i + 1 == bytes.size()) return {};
+      if (bytes[i + 1] != '\n') return {{}, false, Malformed("a bare CR in the head")};
+      return {bytes.substr(0, i), true, std::nullopt};
+    }
+    if (i >= limit) return {{}, false, too_long};
+    if (IsControl(c)) return {{}, false, BadCharacter(c)};
+  }
+  return {};
+}
+
+HeadError LineTooLong(const HeadLimits& limits) {
+  return {414, "header_too_large",
+          "the request line is longer than " + std::to_string(limits.line) + " bytes"};
+}
+HeadError BlockTooLong(const HeadLimits& limits) {
+  return {431, "header_too_large", "the head is longer than " + std::to_string(limits.block) + " bytes"};
+}
+
+}  // namespace
+
+bool IsTokenChar(char c) { return kTokenTable[static_cast<unsigned char>(c)]; }
+
+bool IsToken(std::string_view text) {
+  for (char c : text) {
+    if (!IsTokenChar(c)) return false;
+  }
+  return !text.empty();
+}
+
+std::string_view TrimWhitespace(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+HeadError Malformed(std::string message) { return {400, "parse", std::move(message)}; }
+HeadError Smuggling(std::string message) { return {400, "smuggling", std::move(message)}; }
+
+std::optional<HeadError> CheckFieldLine(std::string_view line) {
+  if (line.front() == ' ' || line.front() == '\t') {
+    return Malformed("a header line starts with whitespace (folded lines are obsolete and refused)");
+  }
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos) return Malformed("a header line has no colon");
+  if (colon == 0) return Malformed("a header has an empty name");
+  const std::string_view name = line.substr(0, colon);
+  if (name.back() == ' ' || name.back() == '\t') {
+    return Malformed("whitespace between a header's name and its colon");
+  }
+  if (!IsToken(name)) return Malformed("a header's name has a character that names cannot have");
+  return std::nullopt;
+}
+
+std::variant<NeedMore, std::size_t, HeadError> ScanHead(std::string_view bytes, const HeadLimits& limits,
+                                                        StartLineCheck check_start) {
+  std::size_t at = 0;
+  for (std::size_t count = 0;; ++count) {
+    const bool start = count == 0;
+    const std::size_t block_left = limits.block > at ? limits.block - at : 0;
+    const bool by_line = start && limits.line <= block_left;
+    const Line line = NextLine(bytes.substr(at), by_line ? limits.line : block_left,
+                               by_line ? LineTooLong(limits) : BlockTooLong(limits));
+    if (line.error) return *line.error;
+    if (!line.complete) return NeedMore{};
+    at += line.text.size() + 2;
+    if (at > limits.block) return BlockTooLong(limits);
+    if (start) {
+      if (auto error = check_start(line.text)) return *std::move(error);
+      continue;
+    }
+    if (line.text.empty()) return at;
+    if (count > limits.fields) {
+      return HeadError{431, "header_too_large",
+                       "more than " + std::to_string(limits.fields) + " header fields"};
+    }
+    if (auto error = CheckFieldLine(line.text)) return *std::move(error);
+  }
+}
+
+}  // namespace berth::http
