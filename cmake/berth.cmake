@@ -64,6 +64,6 @@ function(berth_test NAME)
   target_compile_options(test_${NAME} PRIVATE ${BERTH_FLAGS})
   target_link_libraries(test_${NAME} PRIVATE ${ARG_LINKS} GTest::gmock_main)
   add_test(NAME ${NAME} COMMAND test_${NAME})
-  set_tests_properties(${NAME} PROPERTIES TIMEOUT 300
-    ENVIRONMENT "BERTH_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+  set_tests_properties(${NAME} PROPERTIES TIMEOUT 300 LABELS unit
+    ENVIRONMENT "BERTH_SOURCE_DIR=${PROJECT_SOURCE_DIR};BERTH_FAKE_WORKER=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/fake-worker")
 endfunction()

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Holds the structure of the code (STYLE in a machine's hands): `scripts/dev tidy`.
+
+Checks the direction of includes between folders, that decision files stay pure (no asio, no process, no
+file, no clock), that torch is included only where the design says, and the size of files. Prints every
+breach as `file:line: what, and what to do`; exit status 1 when there is one.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LONGEST_FILE = 500
+
+# Which folders a folder may include from, besides itself.
+MAY_INCLUDE = {
+    "supervisor/base": [],
+    "worker/protocol": ["supervisor/base"],
+    "worker/checkpoint": ["supervisor/base"],
+    "config": ["supervisor/base"],
+    "supervisor/observe": ["supervisor/base"],
+    "supervisor/placement": ["supervisor/base", "config"],
+    "supervisor/launch": ["supervisor/base", "config", "supervisor/placement", "supervisor/observe", "worker/protocol"],
+    "supervisor/route": ["supervisor/base", "config", "supervisor/launch", "supervisor/observe", "worker/protocol"],
+    "supervisor/admin": ["supervisor/base", "config", "supervisor/placement", "supervisor/launch", "supervisor/route",
+                         "supervisor/observe", "worker/protocol"],
+    "supervisor/cli": ["supervisor/base", "config", "supervisor/placement", "worker/protocol"],
+    "worker/text": ["supervisor/base", "worker/checkpoint"],
+    "worker/weights": ["supervisor/base", "worker/checkpoint", "worker/kernels"],
+    "worker/kernels": ["supervisor/base"],
+    "worker/models": ["supervisor/base", "worker/checkpoint", "worker/weights", "worker/kernels"],
+    "worker/engine": ["supervisor/base", "worker/checkpoint", "worker/text", "worker/weights", "worker/models",
+                      "worker/kernels"],
+    "worker/serve": ["supervisor/base", "worker/protocol", "worker/checkpoint", "worker/text", "worker/engine"],
+}
+MAY_INCLUDE_TORCH = ("worker/weights", "worker/models", "worker/engine", "worker/kernels", "tests/unit/engine")
+TORCH = re.compile(r"<(ATen|torch|c10)/")
+
+# Files that decide and do not act.
+PURE = ["supervisor/placement/*", "supervisor/launch/step.*", "supervisor/launch/restart_policy.*",
+        "supervisor/launch/exit_cause.*", "supervisor/route/pick.*", "supervisor/route/router.*",
+        "supervisor/route/retry_budget.*", "worker/engine/batcher.*"]
+IMPURE = re.compile(r"<(boost/asio|boost/process|fstream|sys/|unistd|fcntl|thread|mutex)|Clock::now|system_clock")
+
+
+def sources():
+    listed = subprocess.run(["git", "ls-files", "*.cc", "*.h"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [Path(name) for name in listed.stdout.split()]
+
+
+def folder_of(path):
+    return next((folder for folder in MAY_INCLUDE if str(path).startswith(folder + "/")), None)
+
+
+def check_includes(path, lines):
+    here = folder_of(path)
+    for number, line in enumerate(lines, 1):
+        found = re.match(r'#include "([^"]+)"', line)
+        there = folder_of(found.group(1)) if found else None
+        if here and there and there != here and there not in MAY_INCLUDE[here]:
+            yield f"{path}:{number}: {here} may not include {there}; move the code, or reverse the dependency"
+        if TORCH.search(line) and not str(path).startswith(MAY_INCLUDE_TORCH):
+            yield f"{path}:{number}: torch is for {', '.join(MAY_INCLUDE_TORCH)} alone"
+
+
+def check_pure(path, lines):
+    if not any(path.match(pattern) for pattern in PURE):
+        return
+    for number, line in enumerate(lines, 1):
+        if IMPURE.search(line):
+            yield f"{path}:{number}: this file decides and does not act; pass what it needs as an argument"
+
+
+def check_size(path, lines):
+    if len(lines) > LONGEST_FILE:
+        yield f"{path}: {len(lines)} lines, {LONGEST_FILE} at most; is there a second idea in it?"
+
+
+def main():
+    breaches = []
+    for path in sources():
+        if not (ROOT / path).exists():
+            continue
+        lines = (ROOT / path).read_text().splitlines()
+        for check in (check_includes, check_pure, check_size):
+            breaches += check(path, lines)
+    print("\n".join(breaches) if breaches else "tidy: the structure holds")
+    return 1 if breaches else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
