@@ -30,6 +30,8 @@ struct Address {
   std::string host;
   std::uint16_t port = 0;
 };
+// "127.0.0.1:8080", "[::1]:8080": an IPv6 host is kept without its brackets.
+std::string Format(const Address& address);
 
 struct LogSettings {
   std::filesystem::path dir;  // empty: <runtime folder>/logs
@@ -55,7 +57,7 @@ struct Server {
 struct Device {
   std::string name;
   Bytes memory;     // what all replicas on it together may reserve
-  int threads = 0;  // compute threads all replicas on it together may use
+  int threads = 0;  // the most compute threads one replica on it may have
 };
 
 struct Batching {

@@ -1,0 +1,153 @@
+#include "supervisor/cli/offline.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "config/check.h"
+#include "config/parse.h"
+#include "supervisor/base/exit_code.h"
+#include "supervisor/placement/placement.h"
+
+namespace berth::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using placement::Assignment;
+using placement::Placement;
+using placement::Refusal;
+
+// All that is known about a plan file.
+struct Report {
+  std::filesystem::path file;
+  config::Plan plan;
+  config::Mistakes mistakes;
+  std::vector<Refusal> refusals;
+  Placement placement;
+
+  Exit exit() const {
+    if (!mistakes.list.empty()) return Exit::kBadPlan;
+    return refusals.empty() ? Exit::kOk : Exit::kFailed;
+  }
+};
+
+Report Examine(const std::filesystem::path& file, bool sources) {
+  Report report{file, {}, {file.string(), {}}, {}, {}};
+  auto parsed = config::ParseFile(file, config::ThisHost());
+  if (auto* mistakes = std::get_if<config::Mistakes>(&parsed)) {
+    report.mistakes = std::move(*mistakes);
+    return report;
+  }
+  report.plan = std::get<config::Plan>(std::move(parsed));
+  if (sources) {
+    for (Error& error : config::CheckSources(report.plan)) {
+      report.mistakes.list.push_back({0, 0, std::move(error.message)});
+    }
+  }
+  auto placed = placement::Place(report.plan);
+  if (auto* refusals = std::get_if<std::vector<Refusal>>(&placed)) {
+    report.refusals = std::move(*refusals);
+  } else {
+    report.placement = std::get<Placement>(std::move(placed));
+  }
+  return report;
+}
+
+Json Verdict(const Report& report) {
+  Json mistakes = Json::array();
+  for (const config::Mistake& mistake : report.mistakes.list) {
+    mistakes.push_back({{"line", mistake.line}, {"column", mistake.column}, {"message", mistake.message}});
+  }
+  Json refusals = Json::array();
+  for (const Refusal& refusal : report.refusals) {
+    refusals.push_back({{"model", refusal.model}, {"replica", refusal.replica}, {"message", refusal.message}});
+  }
+  return {{"ok", report.exit() == Exit::kOk},
+          {"file", report.file.string()},
+          {"mistakes", std::move(mistakes)},
+          {"refusals", std::move(refusals)}};
+}
+
+bool StartsAtBoot(const Report& report, const Assignment& assignment) {
+  return config::FindModel(report.plan, assignment.model)->start == config::Start::kBoot;
+}
+
+Json Assignments(const Report& report) {
+  Json list = Json::array();
+  for (const Assignment& assignment : report.placement.assignments) {
+    list.push_back({{"model", assignment.model},
+                    {"replica", assignment.replica},
+                    {"device", assignment.device},
+                    {"memory_bytes", assignment.memory.count},
+                    {"threads", assignment.threads},
+                    {"wave", assignment.wave},
+                    {"start", StartsAtBoot(report, assignment) ? "boot" : "manual"}});
+  }
+  return list;
+}
+
+Json Devices(const Report& report) {
+  Json list = Json::array();
+  for (const config::Device& device : report.plan.devices) {
+    Bytes reserved;
+    for (const Assignment& assignment : report.placement.assignments) {
+      if (assignment.device == device.name && StartsAtBoot(report, assignment)) reserved += assignment.memory;
+    }
+    list.push_back({{"name", device.name},
+                    {"memory_bytes", device.memory.count},
+                    {"reserved_bytes", reserved.count},
+                    {"threads", device.threads}});
+  }
+  return list;
+}
+
+void PrintJson(const Json& json) {
+  // A name in the plan may hold bytes that are no UTF-8; they must not end the command.
+  const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
+  std::printf("%s\n", text.c_str());
+}
+
+void PrintWrong(const Report& report) {
+  std::string text = config::Format(report.mistakes);
+  for (const Refusal& refusal : report.refusals) text += report.file.string() + ": " + refusal.message + "\n";
+  std::fputs(text.c_str(), stderr);
+}
+
+// "berth.yaml: 2 models, 3 replicas: good"
+std::string Summary(const Report& report) {
+  const auto counted = [](std::size_t count, const char* thing) {
+    return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
+  };
+  return report.file.string() + ": the plan is good: " + counted(report.plan.models.size(), "model") + ", " +
+         counted(report.placement.assignments.size(), "replica");
+}
+
+}  // namespace
+
+int Validate(const std::filesystem::path& plan, bool json) {
+  const Report report = Examine(plan, true);
+  if (json) {
+    PrintJson(Verdict(report));
+  } else if (report.exit() == Exit::kOk) {
+    std::printf("%s\n", Summary(report).c_str());
+  } else {
+    PrintWrong(report);
+  }
+  return Code(report.exit());
+}
+
+int PlanCommand(const std::filesystem::path& plan, bool json) {
+  const Report report = Examine(plan, false);
+  if (json) {
+    Json verdict = Verdict(report);
+    verdict["assignments"] = Assignments(report);
+    verdict["devices"] = Devices(report);
+    PrintJson(verdict);
+  } else if (report.exit() == Exit::kOk) {
+    std::fputs(placement::Format(report.plan, report.placement).c_str(), stdout);
+  } else {
+    PrintWrong(report);
+  }
+  return Code(report.exit());
+}
+
+}  // namespace berth::cli

@@ -1,0 +1,21 @@
+// `berth validate` and `berth plan`: what can be said about a plan without a daemon. Results go to standard
+// output, mistakes to standard error; with `json`, one JSON object on standard output says both.
+#pragma once
+
+#include <filesystem>
+
+namespace berth::cli {
+
+// Is the plan right, are its sources there, do its boot models fit? Returns the exit code: 0; 65 with every
+// mistake; 1 when the placement is refused.
+//   {"ok": bool, "file": "…", "mistakes": [{"line", "column", "message"}], "refusals": [{"model", "replica",
+//   "message"}]}; line 0 stands for the whole file.
+int Validate(const std::filesystem::path& plan, bool json);
+
+// Where each replica would go, and in which order they load. Does not look at the sources: a plan may be tried on
+// a machine that does not hold the models. Exit codes as above.
+//   adds "assignments": [{"model", "replica", "device", "memory_bytes", "threads", "wave", "start"}] and
+//   "devices": [{"name", "memory_bytes", "reserved_bytes", "threads"}].
+int PlanCommand(const std::filesystem::path& plan, bool json);
+
+}  // namespace berth::cli
