@@ -26,11 +26,13 @@ enum class Truncation {
 };
 
 struct Encoding {
-  std::vector<TokenId> ids;  // with special tokens
+  std::vector<TokenId> ids;   // with special tokens
   std::size_t full_size = 0;  // how many ids there were before truncation
 
   bool truncated() const { return ids.size() < full_size; }
 };
+
+struct Pipeline;  // the stages
 
 class Tokenizer {
  public:
@@ -56,10 +58,9 @@ class Tokenizer {
   std::size_t vocab_size() const;      // largest id + 1: the rows that the embedding table must have
 
  private:
-  struct Parts;
-  explicit Tokenizer(std::unique_ptr<Parts> parts);
+  explicit Tokenizer(std::unique_ptr<const Pipeline> pipeline);
 
-  std::unique_ptr<const Parts> parts_;
+  std::unique_ptr<const Pipeline> pipeline_;
 };
 
 }  // namespace berth::text

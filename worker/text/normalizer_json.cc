@@ -1,0 +1,129 @@
+// Normalizer::Parse: tokenizer.json's "normalizer".
+#include <utf8proc.h>
+
+#include "worker/checkpoint/json_fields.h"
+#include "worker/text/normalizer.h"
+
+namespace berth::text {
+namespace {
+
+using checkpoint::JsonFields;
+
+constexpr std::size_t kStepLimit = 32;
+constexpr std::size_t kTextLimit = 256;     // bytes of a Replace or Prepend
+constexpr std::size_t kGrowthLimit = 64;    // how much longer all Replace steps together may make a text
+
+class Parser {
+ public:
+  Status Add(const nlohmann::json& value, const std::string& where) {
+    JsonFields fields(value, where);
+    const std::string type = fields.String("type");
+    if (!fields.ok()) return fields.error();
+    if (type == "Sequence") return AddSequence(fields);
+    if (steps_.size() == kStepLimit) return Invalid(where, ": has more than ", kStepLimit, " steps");
+    AddStep(type, fields);
+    if (!fields.ok()) return fields.error();
+    return Ok();
+  }
+
+  std::vector<NormalizerStep> TakeSteps() { return std::move(steps_); }
+
+ private:
+  Status AddSequence(JsonFields& fields) {
+    const auto& list = fields.Array("normalizers");
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      Status added = Add(list[i], fields.where() + ".normalizers[" + std::to_string(i) + "]");
+      if (!added) return added;
+    }
+    if (!fields.ok()) return fields.error();
+    return Ok();
+  }
+
+  void AddStep(const std::string& type, JsonFields& fields) {
+    if (type == "BertNormalizer") {
+      steps_.emplace_back(ReadBert(fields));
+    } else if (type == "Lowercase") {
+      steps_.emplace_back(LowercaseStep{});
+    } else if (type == "StripAccents") {
+      steps_.emplace_back(StripAccentsStep{});
+    } else if (type == "Strip") {
+      const bool left = fields.Bool("strip_left", true);
+      steps_.emplace_back(StripStep{left, fields.Bool("strip_right", true)});
+    } else if (type == "Replace") {
+      AddReplace(fields);
+    } else if (type == "Prepend") {
+      steps_.emplace_back(PrependStep{ReadText(fields, "prepend")});
+    } else if (!AddUnicodeForm(type)) {
+      fields.Fail("normalizer \"" + type +
+                  "\" is not supported; supported: BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, StripAccents, "
+                  "Strip, Replace, Prepend, Sequence");
+    }
+  }
+
+  static BertNormalizer ReadBert(JsonFields& fields) {
+    BertOptions options;
+    options.clean_text = fields.Bool("clean_text", true);
+    options.handle_chinese_chars = fields.Bool("handle_chinese_chars", true);
+    options.lowercase = fields.Bool("lowercase", true);
+    options.strip_accents = fields.Bool("strip_accents", options.lowercase);
+    return BertNormalizer(options);
+  }
+
+  bool AddUnicodeForm(const std::string& type) {
+    int options = UTF8PROC_STABLE;
+    if (type == "NFC" || type == "NFKC") {
+      options |= UTF8PROC_COMPOSE;
+    } else if (type == "NFD" || type == "NFKD") {
+      options |= UTF8PROC_DECOMPOSE;
+    } else {
+      return false;
+    }
+    if (type.find('K') != std::string::npos) options |= UTF8PROC_COMPAT;
+    steps_.emplace_back(UnicodeFormStep{options});
+    return true;
+  }
+
+  static std::string ReadText(JsonFields& fields, std::string_view key) {
+    std::string text = fields.String(key);
+    if (text.size() > kTextLimit) {
+      fields.Fail("\"" + std::string(key) + "\" has " + std::to_string(text.size()) + " bytes, more than " +
+                  std::to_string(kTextLimit));
+    }
+    return text;
+  }
+
+  void AddReplace(JsonFields& fields) {
+    JsonFields pattern(fields.Object("pattern"), fields.where() + ".pattern");
+    if (!fields.ok()) return;
+    if (pattern.Find("Regex") != nullptr) {
+      fields.Fail("Replace with a Regex pattern is not supported; supported: a String pattern");
+      return;
+    }
+    ReplaceStep step{ReadText(pattern, "String"), ReadText(fields, "content")};
+    if (pattern.ok() && step.pattern.empty()) pattern.Fail("\"String\" is empty; there is nothing to replace");
+    if (!pattern.ok()) {
+      fields.Fail("bad pattern (" + pattern.error().message + ")");
+      return;
+    }
+    growth_ *= 1 + step.content.size() / step.pattern.size();
+    if (growth_ > kGrowthLimit) {
+      fields.Fail("its Replace steps can make a text more than " + std::to_string(kGrowthLimit) + " times longer");
+      return;
+    }
+    steps_.emplace_back(std::move(step));
+  }
+
+  std::vector<NormalizerStep> steps_;
+  std::size_t growth_ = 1;
+};
+
+}  // namespace
+
+Result<Normalizer> Normalizer::Parse(const nlohmann::json& value, const std::string& where) {
+  if (value.is_null()) return Normalizer();
+  Parser parser;
+  if (Status added = parser.Add(value, where); !added) return added.error();
+  return Normalizer(parser.TakeSteps());
+}
+
+}  // namespace berth::text

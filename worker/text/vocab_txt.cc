@@ -1,0 +1,160 @@
+// ReadVocabTxt: a BERT tokenizer from vocab.txt and tokenizer_config.json, for models without a tokenizer.json.
+#include <array>
+#include <charconv>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "worker/checkpoint/json_fields.h"
+#include "worker/checkpoint/json_file.h"
+#include "worker/checkpoint/mapped_file.h"
+#include "worker/text/pipeline.h"
+#include "worker/text/utf8.h"
+
+namespace berth::text {
+namespace {
+
+using checkpoint::JsonFields;
+using nlohmann::json;
+
+struct SpecialNames {
+  std::string unk = "[UNK]", cls = "[CLS]", sep = "[SEP]", pad = "[PAD]", mask = "[MASK]";
+};
+
+struct Config {
+  BertOptions normalizer;
+  SpecialNames special;
+  std::vector<AddedToken> added;  // of added_tokens_decoder
+};
+
+// "[CLS]", or {"content": "[CLS]", …}
+std::string ReadSpecial(JsonFields& fields, std::string_view key, const std::string& fallback) {
+  const json* found = fields.Find(key);
+  if (found == nullptr || found->is_string()) return fields.String(key, fallback);
+  JsonFields token(*found, fields.where() + ": " + std::string(key));
+  std::string content = token.String("content");
+  if (!token.ok()) fields.Fail("\"" + std::string(key) + "\" is neither a string nor an object with \"content\"");
+  return content;
+}
+
+void RefuseOtherTokenizers(JsonFields& fields) {
+  const std::string name = fields.String("tokenizer_class", "BertTokenizer");
+  if (name != "BertTokenizer" && name != "BertTokenizerFast") {
+    fields.Fail("tokenizer_class \"" + name +
+                "\" is not supported without a tokenizer.json; supported: BertTokenizer, BertTokenizerFast");
+  }
+  if (!fields.Bool("do_basic_tokenize", true)) fields.Fail("do_basic_tokenize false is not supported");
+  const json* never_split = fields.Find("never_split");
+  if (never_split != nullptr && !never_split->empty()) fields.Fail("never_split is not supported");
+}
+
+// {"101": {"content": "[CLS]", …}, …}
+Status ReadAddedTokens(const json& table, const std::string& where, std::vector<AddedToken>& added) {
+  for (const auto& [key, value] : table.items()) {
+    TokenId id = 0;
+    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
+    if (error != std::errc() || end != key.data() + key.size() || id < 0 || id >= Vocabulary::kIdLimit) {
+      return Invalid(where, ": \"", key.substr(0, 40), "\" is not an id from 0 to ", Vocabulary::kIdLimit - 1);
+    }
+    auto token = ReadAddedToken(value, where + "[\"" + key + "\"]", id);
+    if (!token) return token.error();
+    added.push_back(std::move(*token));
+  }
+  return Ok();
+}
+
+Result<Config> ReadConfig(const std::filesystem::path& path) {
+  Config config;
+  const auto content = checkpoint::ReadJsonFile(path, {.size = MiB(16)});
+  if (!content && content.error().kind == ErrorKind::kNotFound) return config;
+  if (!content) return content.error();
+  JsonFields fields(*content, path.string());
+  RefuseOtherTokenizers(fields);
+  config.normalizer.lowercase = fields.Bool("do_lower_case", true);
+  config.normalizer.strip_accents = fields.Bool("strip_accents", config.normalizer.lowercase);
+  config.normalizer.handle_chinese_chars = fields.Bool("tokenize_chinese_chars", true);
+  auto& special = config.special;
+  special.unk = ReadSpecial(fields, "unk_token", special.unk);
+  special.cls = ReadSpecial(fields, "cls_token", special.cls);
+  special.sep = ReadSpecial(fields, "sep_token", special.sep);
+  special.pad = ReadSpecial(fields, "pad_token", special.pad);
+  special.mask = ReadSpecial(fields, "mask_token", special.mask);
+  const json& added = fields.Object("added_tokens_decoder", false);
+  if (!fields.ok()) return fields.error();
+  Status read = ReadAddedTokens(added, path.string() + ": added_tokens_decoder", config.added);
+  if (!read) return read.error();
+  return config;
+}
+
+// A line's token; lines may end in CR LF.
+Result<Vocabulary> ReadLines(const std::filesystem::path& path) {
+  const auto file = checkpoint::MappedFile::Open(path, MiB(256));
+  if (!file) return file.error();
+  Vocabulary vocabulary;
+  std::int64_t id = 0;
+  for (std::string_view rest = file->text(); !rest.empty(); ++id) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const std::string where = path.string() + ":" + std::to_string(id + 1) + ": ";
+    if (!IsValidUtf8(line)) return Invalid(where, "is not UTF-8; convert the file");
+    if (line.empty()) continue;  // keeps its number and matches nothing
+    if (Status added = vocabulary.Add(line, id); !added) return Invalid(where, added.error().message);
+  }
+  return vocabulary;
+}
+
+// The file's own list, and the special tokens that it leaves out.
+Result<std::vector<AddedToken>> CollectAdded(const Config& config, const Vocabulary& vocabulary,
+                                             const std::string& where) {
+  std::vector<AddedToken> tokens = config.added;
+  std::set<std::string> listed;
+  for (const AddedToken& token : tokens) listed.insert(token.content);
+  const auto& special = config.special;
+  for (const std::string& name : {special.unk, special.cls, special.sep, special.pad, special.mask}) {
+    const auto id = vocabulary.Find(name);
+    if (!id || !listed.insert(name).second) continue;
+    tokens.push_back({.content = name, .id = *id, .normalized = false, .special = true});
+  }
+  if (Status checked = CheckAddedTokens(tokens, vocabulary, where); !checked) return checked.error();
+  return tokens;
+}
+
+Result<PostProcessor> MakePostProcessor(const SpecialNames& special, const Vocabulary& vocabulary,
+                                        const std::string& where) {
+  const auto cls = vocabulary.Find(special.cls);
+  const auto sep = vocabulary.Find(special.sep);
+  if (!cls || !sep) {
+    return Invalid(where, ": the vocabulary of ", vocabulary.count(), " tokens lacks \"",
+                   !cls ? special.cls : special.sep, "\"; correct cls_token or sep_token in tokenizer_config.json");
+  }
+  return PostProcessor{{*cls}, {*sep}};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<const Pipeline>> ReadVocabTxt(const std::filesystem::path& vocab,
+                                                     const std::filesystem::path& config_path) {
+  const auto config = ReadConfig(config_path);
+  if (!config) return config.error();
+  auto vocabulary = ReadLines(vocab);
+  if (!vocabulary) return vocabulary.error();
+  const std::string name = vocab.string();
+  auto added = CollectAdded(*config, *vocabulary, config_path.string() + ": added_tokens_decoder");
+  if (!added) return added.error();
+  auto post_processor = MakePostProcessor(config->special, *vocabulary, name);
+  if (!post_processor) return post_processor.error();
+  auto model = WordPiece::Create(std::move(*vocabulary), {.unk_token = config->special.unk}, name);
+  if (!model) return model.error();
+
+  Normalizer normalizer({BertNormalizer(config->normalizer)});
+  Workspace workspace;
+  AddedTokens tokens(std::move(*added),
+                     [&](std::string_view text) { return std::string(normalizer.Run(text, workspace)); });
+  return std::unique_ptr<const Pipeline>(
+      new Pipeline{std::move(tokens), std::move(normalizer), PreTokenizer({BertSplit{}}), std::move(*model),
+                   std::move(*post_processor), Decoder{"##", true}});
+}
+
+}  // namespace berth::text
