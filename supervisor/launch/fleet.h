@@ -16,6 +16,7 @@
 #include "config/plan.h"
 #include "supervisor/base/result.h"
 #include "supervisor/launch/endpoint.h"
+#include "supervisor/launch/exit_status.h"
 #include "supervisor/launch/logs.h"
 #include "supervisor/launch/state.h"
 #include "supervisor/observe/events.h"
@@ -30,14 +31,6 @@ struct FleetOptions {
   std::filesystem::path runtime_dir;  // mode 0700, exists, locked by this daemon
   std::filesystem::path log_dir;      // exists
   std::uint64_t seed = 0;             // jitter of back-off
-};
-
-struct ExitStatus {
-  ExitCause cause = ExitCause::kExit;
-  int code = 0;                // of exit()
-  int signal = 0;              // that killed it; 0: none
-  std::string reason;          // one sentence, with the worker's own last word where there was one
-  std::string time;            // RFC 3339
 };
 
 struct ReplicaStatus {

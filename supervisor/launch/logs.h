@@ -49,7 +49,7 @@ class Logs {
 
  private:
   class State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;  // the readers share it: they may outlive this object by a moment
 };
 
 }  // namespace berth::launch

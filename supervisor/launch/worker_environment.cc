@@ -1,0 +1,75 @@
+#include "supervisor/launch/worker_environment.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+
+namespace berth::launch {
+namespace {
+
+constexpr std::array<std::string_view, 6> kExact = {"PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH",
+                                                    "OPENBLAS_CORETYPE"};
+constexpr std::array<std::string_view, 2> kPrefixes = {"OMP_", "CUDA_"};
+// Set by the plan's `threads`, whatever the daemon has.
+constexpr std::array<std::string_view, 2> kOverridden = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"};
+
+bool Contains(const auto& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool Allowed(std::string_view name) {
+  if (Contains(kOverridden, name)) return false;
+  return Contains(kExact, name) || std::any_of(kPrefixes.begin(), kPrefixes.end(), [&](std::string_view prefix) {
+           return name.starts_with(prefix);
+         });
+}
+
+bool HasFlag(std::string_view flags, std::string_view flag) {
+  const std::string padded = " " + std::string(flags) + " ";
+  return padded.find(" " + std::string(flag) + " ") != std::string::npos;
+}
+
+std::string_view CoreType(std::string_view flags) {
+  if (HasFlag(flags, "avx512f")) return "SkylakeX";
+  if (HasFlag(flags, "avx2")) return "Haswell";
+  return "";
+}
+
+}  // namespace
+
+std::vector<std::string> WorkerEnvironment(const std::vector<std::string>& own, std::string_view cpu_flags,
+                                           int threads) {
+  std::vector<std::string> environment;
+  bool has_core_type = false;
+  for (const std::string& entry : own) {
+    const std::string_view name = std::string_view(entry).substr(0, entry.find('='));
+    if (!Allowed(name)) continue;
+    has_core_type |= name == "OPENBLAS_CORETYPE";
+    environment.push_back(entry);
+  }
+  const std::string_view core_type = CoreType(cpu_flags);
+  if (!has_core_type && !core_type.empty()) {
+    environment.push_back("OPENBLAS_CORETYPE=" + std::string(core_type));
+  }
+  for (std::string_view name : kOverridden) environment.push_back(std::string(name) + "=" + std::to_string(threads));
+  return environment;
+}
+
+std::vector<std::string> OwnEnvironment() {
+  std::vector<std::string> own;
+  for (char** entry = environ; *entry != nullptr; ++entry) own.emplace_back(*entry);
+  return own;
+}
+
+std::string CpuFlags() {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);) {
+    const auto colon = line.find(": ");
+    if (line.starts_with("flags") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return {};
+}
+
+}  // namespace berth::launch
