@@ -32,21 +32,24 @@ std::vector<Mistake> Complaints::Take() {
   return unique;
 }
 
-std::string Quoted(std::string_view text) {
+std::string Shortened(std::string_view text) {
   constexpr std::size_t kLongest = 80;
-  std::string quoted = "\"";
+  std::string shown;
   for (const char c : text.substr(0, kLongest)) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
       char escape[8];
       std::snprintf(escape, sizeof escape, "\\x%02x", static_cast<unsigned char>(c));
-      quoted += escape;
+      shown += escape;
     } else {
-      quoted += c;
+      shown += c;
     }
   }
-  while (text.size() > kLongest && (static_cast<unsigned char>(quoted.back()) & 0x80) != 0) quoted.pop_back();
-  return quoted + (text.size() > kLongest ? "…\"" : "\"");
+  if (text.size() <= kLongest) return shown;
+  while (!shown.empty() && (static_cast<unsigned char>(shown.back()) & 0x80) != 0) shown.pop_back();
+  return shown + "…";
 }
+
+std::string Quoted(std::string_view text) { return std::string("\"").append(Shortened(text)).append("\""); }
 
 std::string Format(const Mistakes& mistakes) {
   std::string text;

@@ -19,7 +19,9 @@ class Complaints {
   std::vector<Mistake> list_;
 };
 
-// `"text"` for messages; long text and control characters shortened to something that fits a line.
+// Text of the plan for messages, long text and control characters made into something that fits a line; and the
+// same in quotes.
+std::string Shortened(std::string_view text);
 std::string Quoted(std::string_view text);
 
 }  // namespace berth::config

@@ -33,7 +33,7 @@ std::vector<Item> Items(const Draft& draft, std::size_t model, std::string_view 
 }
 
 std::string Label(const Draft& draft, std::size_t model, std::string_view key = {}) {
-  std::string label = "models." + draft.plan.models[model].name;
+  std::string label = "models." + Shortened(draft.plan.models[model].name);
   return key.empty() ? label : label.append(".").append(key);
 }
 
@@ -76,7 +76,7 @@ void CheckAliases(const Draft& draft, Complaints& complaints) {
       const std::string wrong = WhatIsWrongWithName(alias.text);
       if (!wrong.empty()) complaints.Add(alias.line, alias.column, label + ": " + Quoted(alias.text) + ": " + wrong);
       const auto [other, fresh] =
-          taken.emplace(alias.text, "an alias of the model \"" + draft.plan.models[i].name + "\"");
+          taken.emplace(alias.text, "an alias of the model " + Quoted(draft.plan.models[i].name));
       if (!fresh) {
         complaints.Add(alias.line, alias.column,
                        label + ": " + Quoted(alias.text) + " is already " + other->second);

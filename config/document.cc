@@ -161,8 +161,8 @@ std::string_view LineOf(std::string_view text, int line) {
   return text.substr(0, text.find('\n'));
 }
 
-// The two traps that YAML's own words do not explain.
-std::string Remedy(std::string_view line) {
+// The traps that yaml-cpp's own words do not explain.
+std::string Remedy(std::string_view line, std::string_view said) {
   const std::size_t indent = line.find_first_not_of(" ");
   if (indent != std::string_view::npos && line[indent] == '\t') {
     return "; this line is indented with a tab, YAML wants spaces";
@@ -173,13 +173,18 @@ std::string Remedy(std::string_view line) {
   if (line.find("${") != std::string_view::npos) {
     return "; inside { } and [ ] a value with ${…} must stand in quotes";
   }
+  if (said == "illegal map value") return "; a value that holds \": \" must stand in quotes";
+  if (said == "end of map not found") return "; is this line indented like the keys it belongs to?";
+  if (said.find("flow not found") != std::string_view::npos) {
+    return "; a closing bracket, brace or quote is missing before this place";
+  }
   return "";
 }
 
 Mistake NotYaml(std::string_view text, const YAML::Exception& error) {
   const int line = error.mark.is_null() ? 0 : error.mark.line + 1;
   const int column = error.mark.is_null() ? 0 : error.mark.column + 1;
-  return {line, column, "not valid YAML: " + error.msg + Remedy(LineOf(text, line))};
+  return {line, column, "not valid YAML: " + error.msg + Remedy(LineOf(text, line), error.msg)};
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ class PlanReader {
   }
 
   void FillDevice(const Node& node) {
-    const std::string label = "devices." + node.key;
+    const std::string label = "devices." + Shortened(node.key);
     Named named{{}, node.key_line, node.key_column, true};
     if (node.key != "cpu") {
       named.readable = false;
@@ -98,27 +98,29 @@ class PlanReader {
       if (!given.value) key->store(target, Value{});
     }
     const Section none;
-    const Filling filling{named.given, none, "devices." + name, named.line, named.column};
+    const Filling filling{named.given, none, "devices." + Shortened(name), named.line, named.column};
     Fill(kDevices, filling, Target{.device = &device}, reading_.complaints);
     draft_.plan.devices.push_back(std::move(device));
     draft_.devices.push_back(std::move(named));
   }
 
   void FillModels() {
-    const bool section = models_ != nullptr && IsSection(*models_, "models: expected a section with a model for each name");
+    const bool section =
+        models_ != nullptr && IsSection(*models_, "models: expected a section with a model for each name");
     if (section) {
       RefuseRepetitions(*models_, "models", reading_.complaints);
       for (const Node& node : models_->items) FillModel(node);
     }
     const bool wrong_already = models_ != nullptr && !section && models_->type != Node::Type::kNull;
     if (draft_.plan.models.empty() && !wrong_already) {
-      reading_.complaints.Add(models_ == nullptr ? 0 : models_->key_line, models_ == nullptr ? 0 : models_->key_column,
-                              "no models: a plan needs at least one under \"models\"");
+      const Node nowhere;
+      const Node& at = models_ == nullptr ? nowhere : *models_;
+      reading_.complaints.Add(at.key_line, at.key_column, "no models: a plan needs at least one under \"models\"");
     }
   }
 
   void FillModel(const Node& node) {
-    const std::string label = "models." + node.key;
+    const std::string label = "models." + Shortened(node.key);
     if (std::ranges::find(draft_.plan.models, node.key, &Model::name) != draft_.plan.models.end()) return;
     Named named{{}, node.key_line, node.key_column, true};
     Model model;

@@ -45,12 +45,14 @@ constexpr Part kParts[] = {
      "`defaults`, for all models that do not say otherwise; only "},
 };
 
-std::string OwnKeys() {
+std::string OwnKeys(std::string_view quote) {
   std::string names;
   for (const Key& key : Keys()) {
-    if (key.own) names += (names.empty() ? "" : ", ") + Code(key.inner());
+    if (!key.own) continue;
+    if (!names.empty()) names += ", ";
+    names.append(quote).append(key.inner()).append(quote);
   }
-  return names + " belong to one model alone.";
+  return names;
 }
 
 constexpr std::string_view kPreface =
@@ -89,6 +91,11 @@ std::string Comment(std::string_view words, const std::string& indent) {
   return text + indent + "#" + line + "\n";
 }
 
+std::string DefaultsYaml() {
+  const std::string words = "Any key of a model except " + OwnKeys("") + ", for all models that do not say otherwise.";
+  return std::string("\n").append(Comment(words, "")).append("# defaults:\n#   memory: 1GiB\n");
+}
+
 std::string KeyYaml(const Key& key, const std::string& name, const std::string& indent) {
   const std::string words = std::string(key.sentence) +
                             (key.required()       ? " Required."
@@ -106,7 +113,7 @@ std::string ReferenceMarkdown() {
   std::string text(kPreface);
   for (const Part& part : kParts) {
     text += "\n## " + std::string(part.title) + "\n\n";
-    if (!part.words.empty()) text += std::string(part.words) + (part.prefix == kModels ? OwnKeys() : "") + "\n\n";
+    if (!part.words.empty()) text += std::string(part.words) + (part.prefix == kModels ? OwnKeys("`") + " belong to one model alone." : "") + "\n\n";
     text += "| key | type | default | restarts | |\n|---|---|---|---|---|\n";
     for (const Key& key : Keys()) {
       if (!key.path.starts_with(part.prefix)) continue;
@@ -128,6 +135,9 @@ std::string FullYaml() {
     segments.pop_back();
     std::size_t shared = 0;
     while (shared < open.size() && shared < segments.size() && open[shared] == segments[shared]) ++shared;
+    if (shared == 0 && !segments.empty() && segments[0] == "models") {
+      text += DefaultsYaml();
+    }
     for (std::size_t level = shared; level < segments.size(); ++level) {
       if (level == 0) text += "\n";
       text.append(2 * level, ' ').append(segments[level]).append(":\n");

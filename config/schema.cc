@@ -106,7 +106,7 @@ std::string JsonSchema() {
   }
   model["type"] = "object";
   model["required"] = required;
-  Json names = {{"type", "object"}, {"minProperties", 1}, {"propertyNames", {{"pattern", "^[A-Za-z0-9_-][A-Za-z0-9._/-]*$"}, {"maxLength", 128}}}};
+  Json names = {{"type", "object"}, {"minProperties", 1}, {"propertyNames", {{"pattern", "^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$"}, {"maxLength", 128}}}};
   names["additionalProperties"] = Ref("model");
   plan["properties"]["devices"] = {{"type", {"object", "null"}}, {"additionalProperties", false}, {"properties", {{"cpu", device}}}};
   plan["properties"]["defaults"] = defaults;

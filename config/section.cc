@@ -36,20 +36,21 @@ std::vector<std::string> Siblings(const std::string& pattern, bool defaults) {
 }
 
 // "models.*.batching.max_tokens" → "models.NAME.batching.max_tokens"
-std::string WithName(std::string_view path) {
+std::string WithName(std::string_view path, bool defaults) {
   std::string text(path);
+  if (defaults && path.starts_with(kModels)) return text.replace(0, kModels.size(), kDefaults);
   if (const std::size_t star = text.find('*'); star != std::string::npos) text.replace(star, 1, "NAME");
   return text;
 }
 
 // The path of a key of this name, or of this dotted path, elsewhere in the same part of the plan.
-std::string Elsewhere(const std::string& name, const std::string& pattern) {
+std::string Elsewhere(const std::string& name, const std::string& pattern, bool defaults) {
   const std::string root = pattern.substr(0, pattern.find('.'));
   for (const Key& key : Keys()) {
     if (!key.path.starts_with(root)) continue;
-    if (key.path.ends_with("." + name)) return WithName(key.path);
+    if (key.path.ends_with("." + name)) return WithName(key.path, defaults);
     const std::size_t group = key.path.find("." + name + ".");
-    if (group != std::string_view::npos) return WithName(key.path.substr(0, group + 1 + name.size()));
+    if (group != std::string_view::npos) return WithName(key.path.substr(0, group + 1 + name.size()), defaults);
   }
   return "";
 }
@@ -57,11 +58,12 @@ std::string Elsewhere(const std::string& name, const std::string& pattern) {
 std::string Hint(const Node& node, const std::string& pattern, const std::string& label) {
   if (node.key == "<<") return "; YAML's merge keys are not supported: put what models share under \"defaults\"";
   if (node.key == "cuda" && pattern == kDevices) return ": this version serves on the CPU; GPUs come with a later one";
-  const std::vector<std::string> siblings = Siblings(pattern, label.starts_with(kDefaults));
-  const std::string elsewhere = Elsewhere(node.key, pattern);
+  const bool defaults = label.starts_with(kDefaults);
+  const std::vector<std::string> siblings = Siblings(pattern, defaults);
+  const std::string elsewhere = Elsewhere(node.key, pattern, defaults);
   const std::string near = Nearest(node.key, siblings);
   if (!near.empty()) return "; did you mean \"" + near + "\"?";
-  if (!elsewhere.empty()) return "; there is " + elsewhere;
+  if (!elsewhere.empty()) return "; did you mean " + elsewhere + "?";
   std::string known;
   for (const std::string& name : siblings) known += (known.empty() ? "" : ", ") + name;
   return "; known keys: " + known;
@@ -93,7 +95,7 @@ void RefuseRepetitions(const Node& map, const std::string& label, Complaints& co
     const auto [entry, fresh] = first.emplace(node.key, &node);
     if (fresh) continue;
     complaints.Add(node.key_line, node.key_column,
-                   Child(label, node.key) + " is given twice; first in line " +
+                   Child(label, Shortened(node.key)) + " is given twice; first in line " +
                        std::to_string(entry->second->key_line));
   }
 }

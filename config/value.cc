@@ -69,7 +69,8 @@ class Reader {
       case Type::kChoice: return "expected one of " + Join(Choices(key_));
       case Type::kAddress: return "expected host:port such as 127.0.0.1:8080";
       case Type::kRate: return "expected a count in a time such as " + std::string(key_.preset);
-      case Type::kInteger: return "expected a whole number, " + BoundsText(key_);
+      case Type::kInteger:
+        return (key_.least == key_.most ? "expected " : "expected a whole number, ") + BoundsText(key_);
       default: return "expected " + std::string(TypeName(key_.type));
     }
   }
@@ -77,9 +78,9 @@ class Reader {
   // The scalar's text, variables expanded.
   std::optional<std::string> Text(const Node& node, const std::string& expected) {
     switch (node.type) {
-      case Node::Type::kNull: return Wrong(node, expected + ", got nothing");
-      case Node::Type::kList: return Wrong(node, expected + ", got a list");
-      case Node::Type::kMap: return Wrong(node, expected + ", got a section");
+      case Node::Type::kNull: return Wrong(node, expected + "; got nothing");
+      case Node::Type::kList: return Wrong(node, expected + "; got a list");
+      case Node::Type::kMap: return Wrong(node, expected + "; got a section");
       case Node::Type::kScalar: break;
     }
     Result<std::string> text = Expand(node.text, reading_.host.getenv);
@@ -166,29 +167,24 @@ class Reader {
       return Wrong(node, "expected a list such as " + example + ", got " + got);
     }
     Value value;
-    bool good = true;
-    for (const Node& item : node.items) good = ReadItem(item, value.items) && good;
-    if (!good) return std::nullopt;
-    return value;
+    for (const Node& item : node.items) ReadItem(item, value.items);
+    if (value.items.empty() && !node.items.empty()) return std::nullopt;
+    return value;  // without its bad entries, so that the cross checks see the good ones
   }
 
-  bool ReadItem(const Node& item, std::vector<Item>& items) {
+  void ReadItem(const Node& item, std::vector<Item>& items) {
     const bool choices = key_.type == Type::kChoices;
-    std::optional<std::string> text = Text(item, choices ? "expected one of " + Join(Choices(key_)) : "expected a name");
-    if (!text) return false;
-    if (choices) {
-      const Result<std::string> choice = Choice(*text);
-      if (!choice) {
-        Wrong(item, choice.error());
-        return false;
-      }
-    }
-    if (std::ranges::find(items, *text, &Item::text) != items.end()) {
+    const std::string expected = choices ? "expected one of " + Join(Choices(key_)) : "expected a name";
+    std::optional<std::string> text = Text(item, expected);
+    if (!text) return;
+    const Result<std::string> choice = choices ? Choice(*text) : Result<std::string>(*text);
+    if (!choice) {
+      Wrong(item, choice.error());
+    } else if (std::ranges::find(items, *text, &Item::text) != items.end()) {
       Wrong(item, Quoted(*text) + " is listed twice");
-      return false;
+    } else {
+      items.push_back({std::move(*text), item.line, item.column});
     }
-    items.push_back({std::move(*text), item.line, item.column});
-    return true;
   }
 
   std::optional<Value> ReadRange(const Node& node) {

@@ -6,6 +6,13 @@
 namespace berth {
 namespace {
 
+// What somebody may have mistyped; the table of a longer word would only cost memory.
+constexpr std::size_t kLongestWord = 128;
+
+std::size_t Allowed(std::string_view a, std::string_view b) {
+  return std::max<std::size_t>(1, std::max(a.size(), b.size()) / 3);
+}
+
 std::size_t Distance(std::string_view a, std::string_view b) {
   std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
   for (std::size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
@@ -25,15 +32,17 @@ std::size_t Distance(std::string_view a, std::string_view b) {
 std::string Nearest(std::string_view word, std::span<const std::string> candidates) {
   std::string best;
   std::size_t least = word.size() + 1;
+  if (word.size() > kLongestWord) return best;
   for (const std::string& candidate : candidates) {
+    // The distance is at least the difference in length.
+    if (candidate.size() > word.size() + Allowed(word, candidate)) continue;
     const std::size_t distance = Distance(word, candidate);
     if (distance < least) {
       least = distance;
       best = candidate;
     }
   }
-  const std::size_t allowed = std::max<std::size_t>(1, std::max(word.size(), best.size()) / 3);
-  return least <= allowed ? best : "";
+  return least <= Allowed(word, best) ? best : "";
 }
 
 }  // namespace berth
