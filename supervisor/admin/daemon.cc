@@ -1,0 +1,269 @@
+#include "supervisor/admin/daemon.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cstdio>
+#include <random>
+
+#include "supervisor/admin/admin_server.h"
+#include "supervisor/admin/notify.h"
+#include "supervisor/admin/preparation.h"
+#include "supervisor/base/deadline.h"
+#include "supervisor/base/log.h"
+#include "supervisor/base/task_group.h"
+#include "supervisor/launch/fleet.h"
+#include "supervisor/launch/runtime_dir.h"
+#include "supervisor/route/proxy.h"
+
+namespace asio = boost::asio;
+
+namespace berth::admin {
+namespace {
+
+constexpr Duration kLagPeriod = std::chrono::milliseconds(500);
+// How often a drain looks whether the last request has ended.
+constexpr Duration kDrainPeriod = std::chrono::milliseconds(20);
+// For workers to die after their grace, before the daemon gives up waiting politely.
+constexpr Duration kAfterGrace = std::chrono::seconds(5);
+constexpr Duration kAdminGrace = std::chrono::seconds(1);
+
+Duration LongestGrace(const config::Plan& plan) {
+  Duration longest{};
+  for (const config::Model& model : plan.models) longest = std::max(longest, model.stop_grace);
+  return longest;
+}
+
+// Members in the order in which they are made; each refers only to earlier ones.
+class Daemon : public Control {
+ public:
+  Daemon(const Options& options, CheckedPlan checked, std::filesystem::path worker, launch::RuntimeDir runtime);
+
+  // Binds all listeners. Until it has succeeded nothing has been started.
+  Status Listen();
+  // Until a signal or an operator ends it.
+  void Run();
+
+  // Control
+  std::vector<launch::ModelStatus> Models() const override { return fleet_.Describe(); }
+  const placement::Ledger& ledger() const override { return fleet_.ledger(); }
+  std::vector<std::string> WhyNotReady() const override;
+  int RequestsOpen() const override { return proxy_.requests_open(); }
+  bool Draining() const override { return stops_asked_ > 0; }
+  Status Start(const std::string& model) override;
+  Status Stop(const std::string& model) override { return fleet_.Stop(model); }
+  Status Restart(const std::string& model) override;
+  asio::awaitable<bool> Settled(std::string model, TimePoint deadline) override;
+  void Shutdown() override { AskToStop("an operator"); }
+  std::vector<launch::LogLine> LogTail(const std::string& model, std::size_t lines) const override;
+  std::vector<launch::LogLine> LogSince(const std::string& model, std::uint64_t seq) const override;
+  std::vector<std::string> LogOfPreviousRun(const std::string& model, int replica) const override;
+  std::uint64_t SubscribeLogs(const std::string& model, std::function<void()> wake) override;
+  void UnsubscribeLogs(std::uint64_t id) override { logs_.Unsubscribe(id); }
+
+ private:
+  Status RefuseWhileDraining() const;
+  launch::FleetOptions FleetOptionsOf(std::filesystem::path worker) const;
+  void AnnounceReady();
+  // The first call drains, the second ends at once.
+  void AskToStop(const std::string& who);
+  asio::awaitable<void> WatchSignals();
+  asio::awaitable<void> MeasureLag();
+  asio::awaitable<void> EndWhenAsked();
+  asio::awaitable<void> EndFleet();
+  asio::awaitable<void> HurryFleet();
+
+  const CheckedPlan checked_;
+  const launch::RuntimeDir runtime_;
+  asio::io_context loop_{1};
+  observe::Events events_;
+  observe::Metrics metrics_;
+  route::Proxy proxy_;
+  launch::Fleet fleet_;
+  launch::Logs& logs_;
+  Context context_;
+  AdminServer admin_;
+  asio::signal_set signals_;
+  asio::steady_timer asked_;  // cancelled at each call of AskToStop
+  int stops_asked_ = 0;
+  TaskGroup main_;
+  TaskGroup background_;  // ends with the main task
+};
+
+Daemon::Daemon(const Options& options, CheckedPlan checked, std::filesystem::path worker, launch::RuntimeDir runtime)
+    : checked_(std::move(checked)),
+      runtime_(std::move(runtime)),
+      proxy_(checked_.plan, metrics_),
+      fleet_(loop_.get_executor(), checked_.plan, checked_.placement, FleetOptionsOf(std::move(worker)), proxy_,
+             events_, metrics_),
+      logs_(fleet_.logs()),
+      context_{checked_.plan, checked_.placement, *this, events_, metrics_, options.plan.string(), TimestampNow(),
+               Clock::now(), {}, false, {}},
+      admin_(loop_.get_executor(), context_),
+      signals_(loop_, SIGTERM, SIGINT),
+      asked_(loop_, TimePoint::max()),
+      main_(loop_.get_executor()),
+      background_(loop_.get_executor()) {}
+
+launch::FleetOptions Daemon::FleetOptionsOf(std::filesystem::path worker) const {
+  return {std::move(worker), runtime_.path(), LogDir(checked_.plan), std::random_device()()};
+}
+
+Status Daemon::Listen() {
+  if (const Status bound = proxy_.Listen(); !bound) return bound;
+  context_.addresses = proxy_.addresses();
+  return admin_.Listen(checked_.plan.server.admin);
+}
+
+void Daemon::Run() {
+  background_.Spawn("signals", WatchSignals());
+  background_.Spawn("loop lag", MeasureLag());
+  main_.Spawn("end", EndWhenAsked());
+  proxy_.Run();
+  admin_.Run();
+  fleet_.Boot();
+  AnnounceReady();
+  loop_.run();
+}
+
+void Daemon::AnnounceReady() {
+  std::string message = "berthd " BERTH_VERSION " serves " + context_.plan_file + " as pid " +
+                        std::to_string(::getpid());
+  for (const std::string& address : context_.addresses) message += ", listening on http://" + address;
+  message += ", admin socket " + checked_.plan.server.admin.string();
+  events_.Add("daemon", "", -1, message);
+  NotifySystemd("READY=1");
+}
+
+std::vector<std::string> Daemon::WhyNotReady() const {
+  std::vector<std::string> reasons;
+  fleet_.Ready(&reasons);
+  return reasons;
+}
+
+Status Daemon::RefuseWhileDraining() const {
+  if (!Draining()) return Ok();
+  return MakeError(ErrorKind::kConflict, "the daemon is draining and will end; nothing is started any more");
+}
+
+Status Daemon::Start(const std::string& model) {
+  if (const Status allowed = RefuseWhileDraining(); !allowed) return allowed;
+  return fleet_.Start(model);
+}
+
+Status Daemon::Restart(const std::string& model) {
+  if (const Status allowed = RefuseWhileDraining(); !allowed) return allowed;
+  return fleet_.Restart(model);
+}
+
+asio::awaitable<bool> Daemon::Settled(std::string model, TimePoint deadline) {
+  return fleet_.Settled(std::move(model), deadline);
+}
+
+std::vector<launch::LogLine> Daemon::LogTail(const std::string& model, std::size_t lines) const {
+  return logs_.Tail(model, lines);
+}
+
+std::vector<launch::LogLine> Daemon::LogSince(const std::string& model, std::uint64_t seq) const {
+  return logs_.Since(model, seq);
+}
+
+std::vector<std::string> Daemon::LogOfPreviousRun(const std::string& model, int replica) const {
+  return logs_.PreviousRun(model, replica);
+}
+
+std::uint64_t Daemon::SubscribeLogs(const std::string& model, std::function<void()> wake) {
+  return logs_.Subscribe(model, std::move(wake));
+}
+
+void Daemon::AskToStop(const std::string& who) {
+  ++stops_asked_;
+  asked_.cancel();
+  if (stops_asked_ > 2) return;
+  events_.Add("daemon", "", -1,
+              stops_asked_ == 1 ? who + " ends the daemon: draining, at most " +
+                                      FormatDuration(checked_.plan.server.drain) + " for " +
+                                      std::to_string(RequestsOpen()) + " open requests"
+                                : who + " ends the daemon at once");
+}
+
+asio::awaitable<void> Daemon::WatchSignals() {
+  while (true) {
+    const int number = co_await signals_.async_wait(asio::use_awaitable);
+    AskToStop(number == SIGTERM ? "SIGTERM" : "SIGINT");
+  }
+}
+
+asio::awaitable<void> Daemon::MeasureLag() {
+  prometheus::Histogram& lag = metrics_.Histogram("event_loop_lag_seconds", {});
+  while (true) {
+    const TimePoint due = Clock::now() + kLagPeriod;
+    co_await SleepUntil(due);
+    lag.Observe(std::chrono::duration<double>(Clock::now() - due).count());
+  }
+}
+
+asio::awaitable<void> Daemon::EndWhenAsked() {
+  boost::system::error_code ignored;
+  while (stops_asked_ == 0) co_await asked_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  NotifySystemd("STOPPING=1");
+  proxy_.BeginDrain();
+  const TimePoint deadline = Clock::now() + checked_.plan.server.drain;
+  while (proxy_.requests_open() > 0 && Clock::now() < deadline && stops_asked_ == 1) co_await SleepFor(kDrainPeriod);
+  co_await EndFleet();
+  // With its workers gone nothing can be relayed any more: joining the io threads takes no time.
+  proxy_.Stop();
+  events_.Add("daemon", "", -1, "berthd ends: all workers are gone");
+  co_await admin_.Stop(kAdminGrace);
+  background_.Cancel();
+  co_await background_.Join();
+}
+
+asio::awaitable<void> Daemon::EndFleet() {
+  background_.Spawn("hurry", HurryFleet());
+  co_await fleet_.Shutdown(LongestGrace(checked_.plan) + kAfterGrace);
+}
+
+// A second request to stop shortens the shutdown that is under way.
+asio::awaitable<void> Daemon::HurryFleet() {
+  boost::system::error_code ignored;
+  while (stops_asked_ < 2) co_await asked_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  co_await fleet_.Shutdown(Duration::zero());
+}
+
+Exit Fail(const Refused& refused) {
+  std::fprintf(stderr, "berthd: %s\n", refused.message.c_str());
+  return refused.exit;
+}
+
+Exit Serve(const Options& options, CheckedPlan checked, std::filesystem::path worker) {
+  RaiseLimits();
+  const config::Server& server = checked.plan.server;
+  auto runtime = launch::RuntimeDir::Open(server.admin.parent_path(), server.admin.filename());
+  if (!runtime) return Fail(RefusedBy(runtime.error()));
+  if (const Status made = MakeLogDir(LogDir(checked.plan)); !made) return Fail(RefusedBy(made.error()));
+  Daemon daemon(options, std::move(checked), std::move(worker), *std::move(runtime));
+  if (const Status bound = daemon.Listen(); !bound) return Fail(RefusedBy(bound.error()));
+  daemon.Run();
+  return Exit::kOk;
+}
+
+}  // namespace
+
+Exit RunDaemon(const Options& options) {
+  auto checked = CheckPlan(options.plan);
+  if (!checked) return Fail(checked.error());
+  if (options.check) {
+    std::fputs(Format(checked->plan, checked->placement).c_str(), stdout);
+    return Exit::kOk;
+  }
+  auto worker = FindWorker(options.worker);
+  if (!worker) return Fail(worker.error());
+  return Serve(options, *std::move(checked), *std::move(worker));
+}
+
+}  // namespace berth::admin

@@ -1,0 +1,99 @@
+#include "supervisor/admin/preparation.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+
+#include "config/check.h"
+#include "config/parse.h"
+#include "supervisor/base/log.h"
+
+namespace fs = std::filesystem;
+
+namespace berth::admin {
+namespace {
+
+template <class Things>
+std::string JoinMessages(const Things& things) {
+  std::string text;
+  for (const auto& thing : things) text.append(text.empty() ? "" : "\n").append(thing.message);
+  return text;
+}
+
+Refused BadPlan(std::string message) {
+  while (message.ends_with('\n')) message.pop_back();
+  return {Exit::kBadPlan, std::move(message)};
+}
+
+fs::path OwnFolder() {
+  std::error_code failed;
+  return fs::read_symlink("/proc/self/exe", failed).parent_path();
+}
+
+}  // namespace
+
+Refused RefusedBy(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::kPermission: return {Exit::kPermission, error.message};
+    case ErrorKind::kInternal: return {Exit::kInternal, error.message};
+    default: return {Exit::kCannotCreate, error.message};
+  }
+}
+
+Prepared<CheckedPlan> CheckPlan(const fs::path& file) {
+  auto parsed = config::ParseFile(file, config::ThisHost());
+  if (const auto* mistakes = std::get_if<config::Mistakes>(&parsed)) return BadPlan(Format(*mistakes));
+  config::Plan plan = std::get<config::Plan>(std::move(parsed));
+  if (const auto errors = config::CheckSources(plan); !errors.empty()) return BadPlan(JoinMessages(errors));
+  auto placed = placement::Place(plan);
+  if (const auto* refusals = std::get_if<std::vector<placement::Refusal>>(&placed)) {
+    return BadPlan(JoinMessages(*refusals));
+  }
+  return CheckedPlan{std::move(plan), std::get<placement::Placement>(std::move(placed))};
+}
+
+Prepared<fs::path> FindWorker(const fs::path& given) {
+  std::error_code failed;
+  const fs::path worker = fs::absolute(given.empty() ? OwnFolder() / "berth-worker" : given, failed);
+  const std::string remedy = "; give the worker program with --worker PATH";
+  if (!fs::is_regular_file(worker, failed)) {
+    return Refused{Exit::kCannotCreate, "there is no worker program " + worker.string() + remedy};
+  }
+  if (::access(worker.c_str(), X_OK) != 0) {
+    return Refused{Exit::kPermission, "the worker program " + worker.string() + " may not be executed" + remedy};
+  }
+  return worker;
+}
+
+fs::path LogDir(const config::Plan& plan) {
+  const fs::path& given = plan.server.logs.dir;
+  return given.empty() ? plan.server.admin.parent_path() / "logs" : given;
+}
+
+Status MakeLogDir(const fs::path& folder) {
+  constexpr std::string_view kRemedy = "; set server.logs.dir to another folder";
+  std::error_code failed;
+  if (!fs::create_directories(folder, failed) && failed) {
+    const Error error = SystemError(failed.value(), "cannot create the log folder " + folder.string());
+    return MakeError(error.kind, error.message, kRemedy);
+  }
+  if (::access(folder.c_str(), W_OK | X_OK) == 0) return Ok();
+  const Error error = SystemError(errno, "cannot write to the log folder " + folder.string());
+  return MakeError(error.kind, error.message, kRemedy);
+}
+
+void RaiseLimits() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+      LogWarning(SystemError(errno, "cannot raise the limit of open files").message);
+    }
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+}  // namespace berth::admin

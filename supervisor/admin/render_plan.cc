@@ -1,0 +1,87 @@
+// The plan in effect, in the shape and with the spellings of the plan's own keys.
+#include "supervisor/admin/render.h"
+
+namespace berth::admin {
+namespace {
+
+template <class Named>
+Json Names(const std::vector<Named>& list) {
+  Json names = Json::array();
+  for (const Named& item : list) names.push_back(Name(item));
+  return names;
+}
+
+Json Render(const config::Server& server) {
+  return {{"listen", Format(server.listen)},
+          {"metrics", server.metrics ? Json(Format(*server.metrics)) : Json()},
+          {"admin", server.admin.string()},
+          {"threads", server.threads},
+          {"logs",
+           {{"dir", server.logs.dir.string()},
+            {"max_size", FormatBytes(server.logs.max_size)},
+            {"keep", server.logs.keep}}},
+          {"max_body", FormatBytes(server.max_body)},
+          {"header_timeout", FormatDuration(server.header_timeout)},
+          {"body_timeout", FormatDuration(server.body_timeout)},
+          {"idle_timeout", FormatDuration(server.idle_timeout)},
+          {"max_connections", server.max_connections},
+          {"drain", FormatDuration(server.drain)}};
+}
+
+Json RenderRestart(const config::Restart& restart) {
+  return {{"backoff", {FormatDuration(restart.backoff_min), FormatDuration(restart.backoff_max)}},
+          {"give_up", std::to_string(restart.give_up_count) + " in " + FormatDuration(restart.give_up_window)}};
+}
+
+}  // namespace
+
+Json Render(const config::Model& model) {
+  return {{"kind", Name(model.kind)},
+          {"source", model.source.string()},
+          {"aliases", model.aliases},
+          {"devices", model.devices},
+          {"memory", FormatBytes(model.memory)},
+          {"threads", model.threads},
+          {"replicas", model.replicas},
+          {"balance", Name(model.balance)},
+          {"after", model.after},
+          {"start", Name(model.start)},
+          {"required", model.required},
+          {"matryoshka", model.matryoshka},
+          {"batching",
+           {{"max_tokens", model.batching.max_tokens}, {"max_delay", FormatDuration(model.batching.max_delay)}}},
+          {"queue", {{"max", model.queue.max}, {"timeout", FormatDuration(model.queue.timeout)}}},
+          {"load", {{"stall", FormatDuration(model.load_stall)}}},
+          {"health", {{"stall", FormatDuration(model.health_stall)}}},
+          {"stop", {{"grace", FormatDuration(model.stop_grace)}}},
+          {"restart", RenderRestart(model.restart)}};
+}
+
+Json Render(const config::Plan& plan) {
+  Json devices = Json::object();
+  for (const config::Device& device : plan.devices) {
+    devices[device.name] = {{"memory", FormatBytes(device.memory)}, {"threads", device.threads}};
+  }
+  Json models = Json::object();
+  for (const config::Model& model : plan.models) models[model.name] = Render(model);
+  return {{"version", plan.version},
+          {"server", Render(plan.server)},
+          {"devices", std::move(devices)},
+          {"rules", {{"order", Names(plan.order)}}},
+          {"models", std::move(models)}};
+}
+
+Json Render(const placement::Placement& placement) {
+  Json list = Json::array();
+  for (const placement::Assignment& assignment : placement.assignments) {
+    list.push_back({{"model", assignment.model},
+                    {"replica", assignment.replica},
+                    {"device", assignment.device},
+                    {"memory_bytes", assignment.memory.count},
+                    {"threads", assignment.threads},
+                    {"wave", assignment.wave}});
+  }
+  return list;
+}
+
+}  // namespace berth::admin
