@@ -134,7 +134,7 @@ Target SplitTarget(std::string_view target) {
     const std::size_t end = std::min(target.find_first_of("/?", scheme), target.size());
     parts.authority = target.substr(scheme, end - scheme);
     target.remove_prefix(end);
-    if (target.empty() || target.front() == '?') parts.origin = "/";
+    if (target.empty() || target.front() == '?') parts.origin = '/';
   }
   parts.origin += target;
   const std::size_t mark = parts.origin.find('?');
