@@ -39,7 +39,9 @@ std::string FormatDuration(Duration duration) {
   std::size_t unit = 0;
   while (unit + 1 < kUnits.size() && count >= kUnits[unit + 1].microseconds) ++unit;
   char text[48];
-  std::snprintf(text, sizeof text, "%.4g%s", count / kUnits[unit].microseconds, kUnits[unit].name.data());
+  const double value = count / kUnits[unit].microseconds;
+  // Many hours are written in full: "%g" would turn to exponents.
+  std::snprintf(text, sizeof text, value < 1000 ? "%.4g%s" : "%.0f%s", value, kUnits[unit].name.data());
   return text;
 }
 

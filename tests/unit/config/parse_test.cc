@@ -159,7 +159,7 @@ TEST(Parse, LongChainOfDependenciesIsFollowed) {
 
 TEST(Parse, DefaultOfTheAdminSocketIsCheckedToo) {
   Host host = FixedHost();
-  host.runtime_dir = "/" + std::string(120, 'r');
+  host.runtime_dir = std::string("/").append(120, 'r');
   const auto parsed = Parse(SmallPlan(), "berth.yaml", host);
   const Mistakes* mistakes = std::get_if<Mistakes>(&parsed);
   ASSERT_NE(mistakes, nullptr);
