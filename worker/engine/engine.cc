@@ -36,7 +36,7 @@ void Engine::Submit(std::shared_ptr<Job> job) {
   std::unique_lock lock(mutex_);
   if (entries_.size() >= options_.max_jobs) {
     lock.unlock();
-    job->ended(JobEnd::kQueueFull);
+    End(*job, JobEnd::kQueueFull);
     return;
   }
   entries_.push_back(std::move(entry));
@@ -61,7 +61,13 @@ void Engine::Drain() {
 }
 
 void Engine::Notify(std::vector<Ended> ended) {
-  for (Ended& each : ended) each.job->ended(each.end);
+  for (Ended& each : ended) End(*each.job, each.end);
+}
+
+// The callback is moved out first: what it wakes may let go of the job while it still runs.
+void Engine::End(Job& job, JobEnd end) {
+  const auto ended = std::move(job.ended);
+  ended(end);
 }
 
 void Engine::Run() {
@@ -162,7 +168,7 @@ void Engine::Store(const Place& place, std::span<const float> vector) {
   const auto took = Clock::now() - entry.began;
   entry.job->inference = std::chrono::duration_cast<Duration>(took);
   metrics_.Observe(Histogram::kInferenceSeconds, Seconds(took));
-  entry.job->ended(JobEnd::kDone);
+  End(*entry.job, JobEnd::kDone);
 }
 
 void Engine::FailBatch(const std::vector<Place>& places, const Error& error) {
@@ -170,7 +176,7 @@ void Engine::FailBatch(const std::vector<Place>& places, const Error& error) {
     if (place.entry->missing == 0) continue;
     place.entry->missing = 0;
     place.entry->job->error = error.message;
-    place.entry->job->ended(JobEnd::kFailed);
+    End(*place.entry->job, JobEnd::kFailed);
   }
   if (error.kind == ErrorKind::kExhausted && options_.on_fatal) options_.on_fatal(error);
 }

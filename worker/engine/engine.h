@@ -98,6 +98,7 @@ class Engine {
   void Store(const Place& place, std::span<const float> vector);
   void FailBatch(const std::vector<Place>& places, const Error& error);
   static void Notify(std::vector<Ended> ended);
+  static void End(Job& job, JobEnd end);
 
   const EncodeFunction encode_;
   const Options options_;

@@ -1,0 +1,41 @@
+#include "worker/engine/warm_up.h"
+
+#include <algorithm>
+#include <future>
+#include <memory>
+
+namespace berth::engine {
+namespace {
+
+constexpr int kSmallSequences = 4;
+constexpr int kSmallTokens = 16;
+constexpr double kPatienceSeconds = 2;
+
+// `count` inputs of `length` tokens; seconds taken.
+Result<double> RunOnce(Engine& engine, int count, int length, int vocab_size) {
+  auto job = std::make_shared<Job>();
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(length));
+  for (int i = 0; i < length; ++i) ids[static_cast<std::size_t>(i)] = i % vocab_size;
+  job->inputs.assign(static_cast<std::size_t>(count), ids);
+  std::promise<JobEnd> promise;
+  job->ended = [&promise](JobEnd end) { promise.set_value(end); };
+  engine.Submit(job);
+  if (promise.get_future().get() == JobEnd::kDone) return std::chrono::duration<double>(job->inference).count();
+  return MakeError(ErrorKind::kInternal, "the warm-up inference failed: ", job->error);
+}
+
+}  // namespace
+
+Status WarmUp(Engine& engine, const Embedder& embedder, const Limits& limits) {
+  const int small = std::min(kSmallTokens, embedder.max_tokens());
+  if (const auto first = RunOnce(engine, 1, small, embedder.vocab_size()); !first) return first.error();
+  const auto took = RunOnce(engine, kSmallSequences, small, embedder.vocab_size());
+  if (!took) return took.error();
+  const double tokens_per_second = kSmallSequences * small / std::max(*took, 1e-6);
+  const double affordable = std::min<double>(limits.max_tokens, tokens_per_second * kPatienceSeconds);
+  const int count = std::clamp(static_cast<int>(affordable) / embedder.max_tokens(), 1, limits.max_sequences);
+  const auto large = RunOnce(engine, count, embedder.max_tokens(), embedder.vocab_size());
+  return large ? Ok() : Status(large.error());
+}
+
+}  // namespace berth::engine

@@ -1,0 +1,119 @@
+#include "worker/serve/router.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <exception>
+#include <string_view>
+#include <utility>
+
+#include "supervisor/base/log.h"
+#include "worker/serve/body_fields.h"
+#include "worker/serve/embeddings_route.h"
+#include "worker/serve/tokenize_route.h"
+
+namespace asio = boost::asio;
+
+namespace berth::serve {
+namespace {
+
+using RequestPtr = std::shared_ptr<http::Request>;
+using JobPtr = std::shared_ptr<engine::Job>;
+using TextRoute = Parsed<std::string> (*)(const nlohmann::json&, const ModelFacts&, const text::Tokenizer&);
+
+asio::awaitable<http::Response> ServeText(Service& service, TextRoute route, RequestPtr request) {
+  const auto begin = Beginner(service, request->head);
+  if (!begin || !(*begin)()) co_return ClaimLost();
+  const auto body = ParseBody(request->body);
+  if (!body) co_return ToResponse(body.error());
+  auto reply = route(*body, service.model, service.tokenizer);
+  if (!reply) co_return ToResponse(reply.error());
+  co_return http::JsonResponse(200, std::move(*reply));
+}
+
+asio::awaitable<http::Response> OpenAiEmbeddings(Service& service, RequestPtr request, JobPtr job) {
+  return ServeEmbeddings(service, EmbeddingsDialect::kOpenAi, std::move(request), std::move(job));
+}
+
+asio::awaitable<http::Response> TeiEmbed(Service& service, RequestPtr request, JobPtr job) {
+  return ServeEmbeddings(service, EmbeddingsDialect::kTei, std::move(request), std::move(job));
+}
+
+asio::awaitable<http::Response> TokenizeText(Service& service, RequestPtr request, JobPtr) {
+  return ServeText(service, Tokenize, std::move(request));
+}
+
+asio::awaitable<http::Response> DetokenizeText(Service& service, RequestPtr request, JobPtr) {
+  return ServeText(service, Detokenize, std::move(request));
+}
+
+struct Route {
+  std::string_view path;
+  asio::awaitable<http::Response> (*serve)(Service&, RequestPtr, JobPtr);
+};
+
+constexpr std::array<Route, 4> kRoutes = {{{"/v1/embeddings", OpenAiEmbeddings},
+                                           {"/embed", TeiEmbed},
+                                           {"/tokenize", TokenizeText},
+                                           {"/detokenize", DetokenizeText}}};
+
+http::Response NoSuchRoute(const http::RequestHead& head) {
+  return http::ErrorResponse(404, "unknown_route", "There is no route " + head.method + " " + head.path + ".");
+}
+
+http::Response OnlyPost(const http::RequestHead& head) {
+  auto response = http::ErrorResponse(405, "method_not_allowed", head.path + " takes POST, not " + head.method + ".");
+  response.fields.push_back({"Allow", "POST"});
+  return response;
+}
+
+asio::awaitable<http::Response> Guarded(Service& service, const Route& route, RequestPtr request, JobPtr job) {
+  try {
+    auto reply = route.serve(service, request, job);
+    co_return co_await std::move(reply);
+  } catch (const std::exception& error) {
+    LogError("a request to " + request->head.path + " failed: " + error.what());
+  }
+  co_return http::ErrorResponse(500, "internal_error", "The request failed; the worker's log says why.");
+}
+
+}  // namespace
+
+std::vector<std::string> Router::Routes() {
+  std::vector<std::string> paths;
+  for (const Route& route : kRoutes) paths.emplace_back(route.path);
+  return paths;
+}
+
+asio::awaitable<std::optional<http::Response>> Router::Handle(RequestPtr request, http::Exchange& exchange) {
+  const auto route = std::ranges::find(kRoutes, request->head.path, &Route::path);
+  if (route == kRoutes.end()) co_return NoSuchRoute(request->head);
+  if (request->head.method != "POST") co_return OnlyPost(request->head);
+  if (draining_) co_return Draining();
+  auto job = std::make_shared<engine::Job>();
+  // The callback may come after this coroutine is gone, but not after the connection; the job lives on in it.
+  exchange.OnGone([this, job] { service_.engine.Cancel(*job); });
+  const Visit visit(*this);
+  auto work = Guarded(service_, *route, request, job);
+  // Cancelling the connection must not reach into a coroutine that runs on other threads; the engine ends every job.
+  auto uncancelled = asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable);
+  auto pending = asio::co_spawn(service_.pool, std::move(work), uncancelled);
+  http::Response response = co_await std::move(pending);
+  if (const std::string* id = request->head.Find(kRequestIdHeader)) response.fields.push_back({"x-request-id", *id});
+  co_return response;
+}
+
+void Router::Drain(std::function<void()> idle) {
+  draining_ = true;
+  idle_ = std::move(idle);
+  if (active_ == 0 && idle_) std::exchange(idle_, nullptr)();
+}
+
+Router::Visit::~Visit() {
+  --router_.active_;
+  if (router_.active_ == 0 && router_.idle_) std::exchange(router_.idle_, nullptr)();
+}
+
+}  // namespace berth::serve

@@ -1,0 +1,18 @@
+// POST /tokenize {prompt | text, add_special_tokens, return_token_strs} → {count, max_model_len, tokens} and
+// POST /detokenize {tokens} → {prompt}, in vLLM's shapes. Pure but for the tokenizer; they run on the pool.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "worker/serve/api_error.h"
+#include "worker/serve/embeddings_request.h"
+#include "worker/text/tokenizer.h"
+
+namespace berth::serve {
+
+// The reply's JSON text, or what is wrong with the request.
+Parsed<std::string> Tokenize(const nlohmann::json& body, const ModelFacts& model, const text::Tokenizer& tokenizer);
+Parsed<std::string> Detokenize(const nlohmann::json& body, const ModelFacts& model,
+                               const text::Tokenizer& tokenizer);
+
+}  // namespace berth::serve
