@@ -18,6 +18,7 @@
 #include "supervisor/launch/endpoint.h"
 #include "supervisor/launch/exit_status.h"
 #include "supervisor/launch/logs.h"
+#include "supervisor/launch/spawner.h"
 #include "supervisor/launch/state.h"
 #include "supervisor/observe/events.h"
 #include "supervisor/observe/metrics.h"
@@ -31,6 +32,7 @@ struct FleetOptions {
   std::filesystem::path runtime_dir;  // mode 0700, exists, locked by this daemon
   std::filesystem::path log_dir;      // exists
   std::uint64_t seed = 0;             // jitter of back-off
+  Spawner* spawner = nullptr;         // outlives the fleet; null: one of its own, for real processes
 };
 
 struct ReplicaStatus {

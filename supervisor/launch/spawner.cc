@@ -21,17 +21,17 @@ namespace {
 
 // Where copies of descriptors go before the fork, above every target in the child.
 constexpr int kAboveTargets = 64;
+// A child that nobody waited for is killed with its owner; the kernel may take a moment.
+constexpr int kReapMs = 1000;
 
 class PosixChild : public Child {
  public:
   PosixChild(pid_t pid, Fd pidfd, Orphans& orphans) : pid_(pid), pidfd_(std::move(pidfd)), orphans_(orphans) {}
   ~PosixChild() override {
-    if (reaped_) return;
     Kill();
-    siginfo_t info{};
-    while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0 && errno == EINTR) {
-    }
-    orphans_.Reaped(pid_);
+    pollfd ended{pidfd_.get(), POLLIN, 0};
+    if (!reaped_) ::poll(&ended, 1, kReapMs);
+    Reap();
   }
 
   pid_t pid() const override { return pid_; }

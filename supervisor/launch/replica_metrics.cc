@@ -1,0 +1,94 @@
+#include "supervisor/launch/replica_metrics.h"
+
+#include <cmath>
+
+#include "supervisor/observe/metric_table.h"
+
+namespace berth::launch {
+namespace {
+
+double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+bool IsWorkersCounter(const std::string& name) {
+  const observe::MetricRow* row = observe::FindMetric(name);
+  return row != nullptr && row->from_worker && row->type == observe::MetricType::kCounter;
+}
+
+// Stages are the worker's words; only the catalogue's become labels.
+bool IsStage(const std::string& stage) { return stage == "spawn" || stage == "weights" || stage == "warmup"; }
+
+}  // namespace
+
+ReplicaMetrics::ReplicaMetrics(observe::Metrics& metrics, std::string model, int replica, std::string device)
+    : metrics_(metrics), model_(std::move(model)), replica_(std::to_string(replica)), device_(std::move(device)) {
+  Up(false);
+}
+
+void ReplicaMetrics::Started() {
+  steps_ = 0;
+  cpu_seconds_ = 0;
+  metrics_.Counter("replica_starts_total", Own()).Increment();
+  metrics_.Gauge("replica_restart_backoff_seconds", Own()).Set(0);
+}
+
+void ReplicaMetrics::Hello(pid_t pid, const std::string& build) {
+  observe::Labels labels = Own();
+  labels["pid"] = std::to_string(pid);
+  labels["build"] = build;
+  metrics_.Gauge("replica_info", labels).Set(1);
+}
+
+void ReplicaMetrics::LoadStage(const std::string& stage, Duration took) {
+  if (!IsStage(stage)) return;
+  metrics_.Histogram("model_load_seconds", {{"model", model_}, {"stage", stage}}).Observe(Seconds(took));
+}
+
+void ReplicaMetrics::LoadEnded(bool ready) {
+  metrics_.Counter("model_loads_total", {{"model", model_}, {"result", ready ? "ready" : "failed"}}).Increment();
+}
+
+void ReplicaMetrics::Up(bool up) { metrics_.Gauge("replica_up", Own()).Set(up ? 1 : 0); }
+
+void ReplicaMetrics::Beat(const protocol::BeatMessage& beat) {
+  if (beat.steps > steps_) {
+    metrics_.Counter("replica_steps_total", Own()).Increment(static_cast<double>(beat.steps - steps_));
+    steps_ = beat.steps;
+  }
+  const observe::Labels labels = {{"model", model_}};
+  for (const auto& [name, increment] : beat.counters) {
+    if (!IsWorkersCounter(name) || !std::isfinite(increment) || increment <= 0) continue;
+    metrics_.Counter(name, labels).Increment(increment);
+  }
+  for (const auto& [name, delta] : beat.histograms) {
+    if (metrics_.WorkerMayReport(name)) {
+      metrics_.AddHistogramDelta(name, labels, delta.bounds, delta.counts, delta.sum);
+    }
+  }
+  observe::Labels used = Own();
+  used["device"] = device_;
+  used["source"] = "allocator";
+  metrics_.Gauge("device_memory_used_bytes", used).Set(static_cast<double>(beat.memory.rss_anon));
+}
+
+void ReplicaMetrics::Look(const Vitals& vitals, TimePoint now, const WorkerStats& stats) {
+  metrics_.Gauge("replica_last_step_age_seconds", Own()).Set(Seconds(vitals.StepAge(now)));
+  if (const auto age = vitals.BeatAge(now)) metrics_.Gauge("replica_heartbeat_age_seconds", Own()).Set(Seconds(*age));
+  metrics_.Gauge("replica_rss_bytes", Own()).Set(static_cast<double>(stats.private_memory.count));
+  metrics_.Gauge("replica_open_fds", Own()).Set(stats.open_fds);
+  if (stats.cpu_seconds > cpu_seconds_) {
+    metrics_.Counter("replica_cpu_seconds_total", Own()).Increment(stats.cpu_seconds - cpu_seconds_);
+    cpu_seconds_ = stats.cpu_seconds;
+  }
+}
+
+void ReplicaMetrics::Exited(ExitCause cause) {
+  metrics_.RemoveGauges(Own());
+  Up(false);
+  metrics_.Counter("replica_exits_total", {{"model", model_}, {"cause", std::string(Name(cause))}}).Increment();
+}
+
+void ReplicaMetrics::Backoff(Duration delay) {
+  metrics_.Gauge("replica_restart_backoff_seconds", Own()).Set(Seconds(delay));
+}
+
+}  // namespace berth::launch
