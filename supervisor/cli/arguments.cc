@@ -1,0 +1,161 @@
+#include "supervisor/cli/arguments.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "supervisor/base/suggest.h"
+#include "supervisor/cli/commands.h"
+
+namespace berth::cli {
+namespace {
+
+constexpr int kMostTail = 10'000;
+constexpr Duration kLongestWait = std::chrono::hours(24);
+
+Status StoreTail(Invocation& invocation, const std::string& value) {
+  int lines = -1;
+  const auto [rest, status] = std::from_chars(value.data(), value.data() + value.size(), lines);
+  if (status != std::errc() || rest != value.data() + value.size() || lines < 0 || lines > kMostTail) {
+    return Invalid("--tail ", value, " is not a whole number from 0 to ", kMostTail);
+  }
+  invocation.tail = lines;
+  return Ok();
+}
+
+Status StoreWait(Invocation& invocation, const std::string& value) {
+  if (value.empty()) {
+    invocation.wait = kDefaultWait;
+    return Ok();
+  }
+  const auto time = ParseDuration(value);
+  if (!time) return Invalid("--wait ", value, ": ", time.error().message);
+  if (*time > kLongestWait) return Invalid("--wait ", value, " is over a day");
+  invocation.wait = *time;
+  return Ok();
+}
+
+Status StoreSocket(Invocation& invocation, const std::string& value) {
+  if (value.empty()) return Invalid("--socket needs a path");
+  invocation.socket = value;
+  return Ok();
+}
+
+template <bool Invocation::*Flag>
+Status StoreFlag(Invocation& invocation, const std::string&) {
+  invocation.*Flag = true;
+  return Ok();
+}
+
+using Value = Option::Value;
+// clang-format off
+constexpr Option kOptions[] = {
+    {"--socket", "-s", "PATH", "the daemon's admin socket (default: $BERTH_SOCKET, else admin.sock in the runtime folder)", Value::kRequired, kTakesAlways, StoreSocket},
+    {"--json", "", "", "print what the daemon answers, as JSON", Value::kNone, kTakesAlways, StoreFlag<&Invocation::json>},
+    {"--help", "-h", "", "print help", Value::kNone, kTakesAlways, StoreFlag<&Invocation::help>},
+    {"--version", "", "", "print the version", Value::kNone, kTakesAlways, StoreFlag<&Invocation::version>},
+    {"--wait", "-w", "[TIME]", "wait until it is done, at most TIME (default 5m); exit code 75 when that is over", Value::kOptionalTime, kTakesWait, StoreWait},
+    {"--follow", "-f", "", "go on with what comes", Value::kNone, kTakesFollow, StoreFlag<&Invocation::follow>},
+    {"--tail", "-n", "N", "begin with the last N lines (default 100)", Value::kRequired, kTakesTail, StoreTail},
+    {"--previous", "-p", "", "the last lines of the run before this one", Value::kNone, kTakesPrevious, StoreFlag<&Invocation::previous>},
+};
+// clang-format on
+
+template <class Rows>
+std::string DidYouMean(std::string_view word, const Rows& rows) {
+  std::vector<std::string> names;
+  for (const auto& row : rows) names.emplace_back(row.name);
+  const std::string nearest = Nearest(word, names);
+  return nearest.empty() ? "; see berth help" : "; did you mean " + nearest + "?";
+}
+
+// Walks over the words of the command line.
+class Parser {
+ public:
+  explicit Parser(std::span<const std::string> words) : words_(words) {}
+
+  Result<Invocation> Parse() {
+    for (; at_ < words_.size(); ++at_) {
+      const std::string& word = words_[at_];
+      const bool option = !only_operands_ && word.size() > 1 && word[0] == '-';
+      if (const Status taken = option ? TakeOption(word) : TakeOperand(word); !taken) return taken.error();
+    }
+    if (const Status good = Check(); !good) return good.error();
+    return std::move(invocation_);
+  }
+
+ private:
+  Status TakeOperand(const std::string& word) {
+    if (invocation_.command != nullptr) {
+      invocation_.operands.push_back(word);
+      return Ok();
+    }
+    invocation_.command = FindCommand(word);
+    if (invocation_.command == nullptr) return Invalid("no command ", word, DidYouMean(word, Commands()));
+    return Ok();
+  }
+
+  Status TakeOption(const std::string& word) {
+    if (word == "--") {
+      only_operands_ = true;
+      return Ok();
+    }
+    const auto equals = word.starts_with("--") ? word.find('=') : std::string::npos;
+    const std::string name = word.substr(0, equals);
+    const auto option = std::ranges::find_if(
+        kOptions, [&name](const Option& row) { return row.name == name || row.letter == name; });
+    if (option == std::end(kOptions)) return Invalid("no option ", name, DidYouMean(name, kOptions));
+    used_.push_back(&*option);
+    if (equals != std::string::npos) return TakeGivenValue(*option, word.substr(equals + 1));
+    return TakeNextValue(*option);
+  }
+
+  Status TakeGivenValue(const Option& option, const std::string& value) {
+    if (option.value == Value::kNone) return Invalid(std::string(option.name), " takes no value");
+    if (value.empty()) return Invalid(std::string(option.name), "= lacks its value");
+    return option.store(invocation_, value);
+  }
+
+  Status TakeNextValue(const Option& option) {
+    const bool more = at_ + 1 < words_.size();
+    if (option.value == Value::kRequired) {
+      if (!more) return Invalid(std::string(option.name), " lacks its ", option.placeholder);
+      return option.store(invocation_, words_[++at_]);
+    }
+    // "--wait 30s bge": a word that is a time is the time, any other is an operand.
+    if (option.value == Value::kOptionalTime && more && ParseDuration(words_[at_ + 1])) {
+      return option.store(invocation_, words_[++at_]);
+    }
+    return option.store(invocation_, "");
+  }
+
+  Status Check() const {
+    if (invocation_.help || invocation_.version) return Ok();
+    if (invocation_.command == nullptr) return Invalid("berth needs a command; see berth help");
+    const Command& command = *invocation_.command;
+    const std::string name(command.name);
+    for (const Option* option : used_) {
+      if ((option->takes & command.takes) != 0 || option->takes == kTakesAlways) continue;
+      return Invalid("berth ", name, " takes no ", option->name, "; see berth help ", name);
+    }
+    const std::size_t count = invocation_.operands.size();
+    if (count < command.least) return Invalid("berth ", name, " lacks its ", command.operands, "; see berth help ", name);
+    if (count > command.most) {
+      return Invalid("berth ", name, " does not take ", invocation_.operands[command.most], "; see berth help ", name);
+    }
+    return Ok();
+  }
+
+  std::span<const std::string> words_;
+  std::size_t at_ = 0;
+  bool only_operands_ = false;
+  std::vector<const Option*> used_;
+  Invocation invocation_;
+};
+
+}  // namespace
+
+std::span<const Option> Options() { return kOptions; }
+
+Result<Invocation> ParseArguments(std::span<const std::string> arguments) { return Parser(arguments).Parse(); }
+
+}  // namespace berth::cli

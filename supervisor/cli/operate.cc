@@ -1,0 +1,75 @@
+// Commands that change something.
+#include <cstdio>
+#include <thread>
+
+#include "supervisor/cli/commands.h"
+#include "supervisor/cli/views.h"
+
+namespace berth::cli {
+namespace {
+
+// For the daemon's answer, beyond what it was told to wait.
+constexpr Duration kAnswerTime = std::chrono::seconds(30);
+constexpr Duration kPollPeriod = std::chrono::milliseconds(50);
+
+std::string WaitQuery(const std::optional<Duration>& wait) {
+  if (!wait) return "";
+  return "?wait=" + std::to_string(std::chrono::duration<double>(*wait).count());
+}
+
+Exit OperateOne(Session& session, const std::string& model, const std::string& verb) {
+  const Invocation& invocation = session.invocation;
+  const std::string target = "/v1/models/" + PercentEncode(model) + "/" + verb + WaitQuery(invocation.wait);
+  const auto reply = session.client.Call("POST", target, invocation.wait.value_or(Duration()) + kAnswerTime);
+  if (!reply) return Fail(reply.error());
+  if (invocation.json) std::printf("%s\n", reply->body.c_str());
+  if (reply->status >= 400) return Fail(*reply);
+  if (!invocation.json) std::fputs(ViewOutcome(Json::parse(reply->body), session.screen).c_str(), stdout);
+  return Exit::kOk;
+}
+
+// All of them, whatever becomes of one; the exit code is the first failure's.
+Exit Operate(Session& session, const std::string& verb) {
+  Exit exit = Exit::kOk;
+  for (const std::string& model : session.invocation.operands) {
+    const Exit one = OperateOne(session, model, verb);
+    if (exit == Exit::kOk) exit = one;
+    if (one == Exit::kUnreachable) break;
+  }
+  return exit;
+}
+
+// The daemon cannot answer after its end: it is over when nobody accepts connections any more.
+Exit AwaitEnd(const Session& session, Duration limit) {
+  const TimePoint deadline = Clock::now() + limit;
+  while (session.client.Answers()) {
+    if (Clock::now() > deadline) {
+      return Fail(MakeError(ErrorKind::kTimeout, "the daemon still drains after ", FormatDuration(limit)));
+    }
+    std::this_thread::sleep_for(kPollPeriod);
+  }
+  return Exit::kOk;
+}
+
+}  // namespace
+
+Exit StartModels(Session& session) { return Operate(session, "start"); }
+Exit StopModels(Session& session) { return Operate(session, "stop"); }
+Exit RestartModels(Session& session) { return Operate(session, "restart"); }
+
+Exit ShutdownDaemon(Session& session) {
+  const auto reply = session.client.Call("POST", "/v1/shutdown", kAnswerTime);
+  if (!reply) return Fail(reply.error());
+  if (reply->status >= 400) return Fail(*reply);
+  const Invocation& invocation = session.invocation;
+  if (invocation.json) std::printf("%s\n", reply->body.c_str());
+  if (!invocation.wait) {
+    if (!invocation.json) std::puts("the daemon drains and will end");
+    return Exit::kOk;
+  }
+  const Exit exit = AwaitEnd(session, *invocation.wait);
+  if (exit == Exit::kOk && !invocation.json) std::puts("the daemon has ended");
+  return exit;
+}
+
+}  // namespace berth::cli
