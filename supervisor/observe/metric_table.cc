@@ -47,6 +47,7 @@ const std::vector<MetricRow>& Rows() {
       Counter("http_connections_total", {}, "Client connections accepted."),
       Counter("http_rejected_total", {"reason"}, "Requests refused before they were routed to a model."),
       Counter("http_client_disconnects_total", {"route", "phase"}, "Clients that left before their answer was complete, by what the request was doing."),
+      Counter("sse_keepalives_total", {}, "Comment pings sent on event streams whose worker was silent."),
       Counter("upstream_retries_total", {"model", "reason"}, "Requests offered to another replica because the first had not begun them."),
       Counter("upstream_errors_total", {"model", "kind"}, "Failures of a connection to a worker, by kind."),
 

@@ -1,0 +1,174 @@
+#include "supervisor/route/attempt.h"
+
+#include <utility>
+#include <variant>
+
+namespace asio = boost::asio;
+
+namespace berth::route {
+namespace {
+
+const http::HeadLimits kResponseLimits;
+constexpr auto kDeadPeerPatience = std::chrono::milliseconds(100);
+// A worker reads what it is sent, or is found out as hung by the fleet; this only bounds the wait.
+constexpr auto kWorkerPatience = std::chrono::minutes(10);
+constexpr int kMostInterim = 8;  // 1xx heads before the real one
+
+}  // namespace
+
+Attempt::Attempt(IoThread& thread, std::shared_ptr<launch::Endpoint> endpoint, Errand& errand)
+    : thread_(thread), endpoint_(std::move(endpoint)), errand_(errand) {}
+
+Attempt::~Attempt() {
+  if (claim_) endpoint_->claims->Release(*claim_);
+  if (upstream_) upstream_->Close();
+}
+
+bool Attempt::TakeBack() {
+  if (revoked_) return true;
+  if (responding_ || errand_.upload_begun) return false;
+  revoked_ = claim_ ? endpoint_->claims->TryRevoke(*claim_) : !wrote_;
+  return revoked_;
+}
+
+void Attempt::Interrupt() {
+  interrupted_ = true;
+  if (upstream_) upstream_->Close();
+}
+
+void Attempt::Hurry() {
+  may_keep = false;
+  if (upstream_) upstream_->Hurry(Clock::now() + kDeadPeerPatience);
+}
+
+AttemptResult Attempt::Again(std::string_view reason, bool counts) {
+  AttemptResult result;
+  result.end = AttemptEnd::kAgain;
+  result.reason = reason;
+  result.counts = counts;
+  return result;
+}
+
+AttemptResult Attempt::Failed(bool garbage) {
+  AttemptResult result;
+  if (garbage) {
+    result.end = AttemptEnd::kGarbage;
+    return result;
+  }
+  const bool taken_before = revoked_;  // by the dispatch, because the replica is closing
+  if (!TakeBack()) return result;
+  if (taken_before) return Again("closing", false);
+  // A kept connection that the worker hung up while the request was on its way says nothing about the worker.
+  return reused_ ? Again("stale", false) : Again("died", true);
+}
+
+asio::awaitable<AttemptResult> Attempt::Run() {
+  if (endpoint_->claims) {
+    claim_ = endpoint_->claims->Offer();
+    if (!claim_) co_return AttemptResult{.end = AttemptEnd::kFull};
+  }
+  upstream_ = thread_.pool.Take(*endpoint_);
+  reused_ = upstream_ != nullptr;
+  if (!upstream_) {
+    auto connected = ConnectUnix(thread_.io, endpoint_->socket_path);
+    if (const auto* failure = std::get_if<ConnectFailure>(&connected)) {
+      if (*failure == ConnectFailure::kFull) co_return AttemptResult{.end = AttemptEnd::kFull};
+      co_return Again("connect", true);
+    }
+    upstream_ = std::move(std::get<std::shared_ptr<Stream>>(connected));
+  }
+  co_return co_await Converse();
+}
+
+asio::awaitable<AttemptResult> Attempt::Converse() {
+  bool slow = false;
+  const bool sent = co_await Send(&slow);
+  if (slow) co_return AttemptResult{.end = AttemptEnd::kSlowUpload};
+  // A worker may refuse early and close: what it said is worth reading even when sending failed.
+  bool garbage = false;
+  if (sent || !interrupted_) {
+    auto head = co_await ReadHead(&garbage);
+    if (head) co_return co_await RelayAnswer(std::move(*head));
+  }
+  co_return Failed(garbage);
+}
+
+asio::awaitable<bool> Attempt::Send(bool* slow) {
+  errand_.facts.claim = claim_;
+  if (!errand_.upload) errand_.facts.body_bytes = errand_.body.size();
+  const std::string head = MakeUpstreamHead(*errand_.head, errand_.facts);
+  const Parts parts{asio::buffer(head), asio::buffer(errand_.body)};
+  wrote_ = true;  // from here on an external server may have seen it
+  const bool sent = co_await upstream_->Write(parts, kWorkerPatience);
+  if (!sent || !errand_.upload) co_return sent;
+  co_return co_await Upload(slow);
+}
+
+// The client's body as it comes, at the worker's pace.
+asio::awaitable<bool> Attempt::Upload(bool* slow) {
+  Stream& client = *errand_.client;
+  const std::string none;
+  while (!errand_.upload->done()) {
+    if (client.buffer().empty()) {
+      const Arrival arrival = co_await client.More(Clock::now() + errand_.body_timeout);
+      *slow = arrival == Arrival::kTimeout;
+      if (arrival != Arrival::kData) co_return false;
+    }
+    const auto step = errand_.upload->Feed(client.buffer());
+    *slow = step.bad;
+    if (step.bad) co_return false;
+    errand_.upload_begun = true;
+    const std::string piece = client.buffer().substr(0, step.consumed);
+    client.buffer().erase(0, step.consumed);
+    const Parts parts{asio::buffer(piece), asio::buffer(none)};
+    const bool sent = co_await upstream_->Write(parts, kWorkerPatience);
+    if (!sent) co_return false;
+  }
+  co_return true;
+}
+
+asio::awaitable<std::optional<http::ResponseHead>> Attempt::ReadHead(bool* garbage) {
+  std::string& buffer = upstream_->buffer();
+  int interim = 0;
+  for (;;) {
+    if (!buffer.empty()) {
+      responding_ = true;
+      auto parsed = http::ParseResponseHead(buffer, errand_.head->method, kResponseLimits);
+      if (auto* head = std::get_if<http::ResponseHead>(&parsed)) {
+        buffer.erase(0, head->bytes);
+        if (head->status >= 200) co_return std::move(*head);
+        *garbage = head->status == 101 || ++interim > kMostInterim;
+        if (*garbage) co_return std::nullopt;
+        continue;
+      }
+      *garbage = std::holds_alternative<http::HeadError>(parsed);
+      if (*garbage) co_return std::nullopt;
+    }
+    const Arrival arrival = co_await upstream_->More(TimePoint::max());
+    if (arrival != Arrival::kData) co_return std::nullopt;
+  }
+}
+
+asio::awaitable<AttemptResult> Attempt::RelayAnswer(http::ResponseHead head) {
+  AttemptResult result;
+  // "claim_lost" and "draining" are said to the proxy, not to the client, while nothing has begun.
+  if (head.status == 409 || head.status == 503) {
+    const bool mine = claim_ && !errand_.upload_begun && endpoint_->claims->TryRevoke(*claim_);
+    if (mine) co_return Again("refused", true);
+  }
+  Relay relay(head, *upstream_, *errand_.client, errand_.terms);
+  const RelayResult relayed = co_await relay.Run();
+  result.status = head.status;
+  result.bytes = relayed.bytes;
+  result.keep_client = relayed.keep_client;
+  switch (relayed.end) {
+    case RelayResult::End::kWhole: result.end = AttemptEnd::kReplied; break;
+    case RelayResult::End::kNothingSent: co_return Failed(relayed.garbage);
+    case RelayResult::End::kBroken: result.end = AttemptEnd::kCut; break;
+    case RelayResult::End::kClientGone: result.end = AttemptEnd::kClientGone; break;
+  }
+  if (relayed.keep_upstream && may_keep) thread_.pool.Put(*endpoint_, std::exchange(upstream_, nullptr));
+  co_return result;
+}
+
+}  // namespace berth::route

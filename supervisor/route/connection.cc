@@ -1,0 +1,281 @@
+#include "supervisor/route/connection.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+#include "supervisor/route/dispatch.h"
+#include "supervisor/route/heads.h"
+#include "supervisor/route/own_routes.h"
+#include "worker/protocol/http_body.h"
+
+namespace asio = boost::asio;
+
+namespace berth::route {
+namespace {
+
+const http::HeadLimits kRequestLimits;
+constexpr std::size_t kParseEvery = 1024;     // bytes of an unfinished head before it is looked at again
+constexpr std::uint64_t kProgress = 16 * 1024;  // of a body, within body_timeout: its least rate
+constexpr auto kScrapeTimeout = std::chrono::seconds(10);
+
+// Metrics want literals.
+std::string_view RejectReason(std::string_view code) {
+  if (code == "header_too_large") return "header_too_large";
+  return code == "smuggling" ? "smuggling" : "parse";
+}
+
+// Where the scraper's thread leaves its text for a connection, which may be gone by then.
+struct Scraped {
+  explicit Scraped(asio::io_context& io) : done(io) {}
+  Scraper::Text text;
+  asio::steady_timer done;
+};
+
+}  // namespace
+
+Connection::Connection(IoThread& thread, std::shared_ptr<Stream> stream, std::string peer, bool metrics_only)
+    : thread_(thread), stream_(std::move(stream)), peer_(std::move(peer)), metrics_only_(metrics_only) {
+  thread_.connections.insert(this);
+  thread_.meters.ConnectionAccepted();
+  thread_.meters.Connections(state_, 1);
+}
+
+Connection::~Connection() {
+  thread_.meters.Connections(state_, -1);
+  thread_.connections.erase(this);
+  thread_.shared.connections_open.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Connection::SetState(std::string_view state) {
+  if (state == state_) return;
+  thread_.meters.Connections(state_, -1);
+  thread_.meters.Connections(state, 1);
+  state_ = state;
+}
+
+void Connection::CloseIfIdle() {
+  if (state_ == "idle" && stream_->buffer().empty()) stream_->Close();
+}
+
+asio::awaitable<void> Connection::Run() {
+  for (bool keep = true; keep;) {
+    SetState("idle");
+    auto head = co_await ReadHead();
+    if (!head) break;
+    SetState("active");
+    keep = co_await Serve(std::move(*head));
+  }
+  co_await stream_->CloseGently();
+}
+
+// The first byte of the next request; false when there won't be one.
+asio::awaitable<bool> Connection::WaitForRequest() {
+  if (stream_->buffer().empty()) {
+    if (thread_.shared.draining && arrived_ != TimePoint{}) co_return false;
+    const Arrival arrival = co_await stream_->More(Clock::now() + thread_.shared.plan.server.idle_timeout);
+    if (arrival != Arrival::kData) co_return false;
+  }
+  arrived_ = Clock::now();
+  co_return true;
+}
+
+asio::awaitable<std::optional<http::RequestHead>> Connection::ReadHead() {
+  const bool coming = co_await WaitForRequest();
+  if (!coming) co_return std::nullopt;
+  SetState("active");
+  const TimePoint deadline = arrived_ + thread_.shared.plan.server.header_timeout;
+  std::string& buffer = stream_->buffer();
+  std::size_t parsed_at = 0;
+  for (;;) {
+    // A head that comes byte by byte is not parsed byte by byte.
+    const bool line_end = buffer.find('\n', parsed_at) != std::string::npos;
+    if (line_end || buffer.size() >= parsed_at + kParseEvery) {
+      parsed_at = buffer.size();
+      auto parsed = http::ParseRequestHead(buffer, kRequestLimits);
+      if (auto* head = std::get_if<http::RequestHead>(&parsed)) co_return std::move(*head);
+      if (auto* error = std::get_if<http::HeadError>(&parsed)) {
+        co_await RefuseHead(error->status, std::move(error->code), std::move(error->message));
+        co_return std::nullopt;
+      }
+    }
+    const Arrival arrival = co_await stream_->More(deadline);
+    if (arrival == Arrival::kTimeout) {
+      std::string code = "header_timeout";
+      std::string message = "the request head did not arrive in time";
+      co_await RefuseHead(408, std::move(code), std::move(message));
+    }
+    if (arrival != Arrival::kData) co_return std::nullopt;
+  }
+}
+
+// A head that could not be understood has no method, route or id that could be trusted.
+asio::awaitable<void> Connection::RefuseHead(int status, std::string code, std::string message) {
+  thread_.meters.Rejected(status == 408 ? "slow_client" : RejectReason(code));
+  const http::RequestHead nothing;
+  Reply reply(thread_, nothing, nullptr, arrived_);
+  http::Response response = http::ErrorResponse(status, code, message);
+  response.close = true;
+  co_await Answer(reply, nothing, std::move(response), false);
+}
+
+bool Connection::IsServedHere(const Target& target) const {
+  const bool separate = thread_.shared.plan.server.metrics.has_value();
+  if (!target.route) return false;
+  if (!target.route->own) return !metrics_only_;
+  switch (*target.route->own) {
+    case OwnRoute::kMetrics: return metrics_only_ || !separate;
+    case OwnRoute::kHealth:
+    case OwnRoute::kLive:
+    case OwnRoute::kReady: return true;
+    default: return !metrics_only_;
+  }
+}
+
+asio::awaitable<bool> Connection::Serve(http::RequestHead head) {
+  stream_->buffer().erase(0, head.bytes);
+  Target target = thread_.shared.router.Locate(head);
+  if (!IsServedHere(target)) target.route = nullptr;
+  Reply reply(thread_, head, target.route, arrived_);
+  const bool no_body = head.framing == http::Framing::kNone;
+  if (auto refusal = thread_.shared.router.CheckHead(target, head)) {
+    co_return co_await Answer(reply, head, std::move(*refusal), no_body);
+  }
+  if (!target.route->own) co_return co_await RelayRequest(reply, head, std::move(target));
+  if (*target.route->own == OwnRoute::kMetrics) co_return co_await Scrape(reply, head);
+  http::Response response = AnswerOwnRoute(thread_.shared, target, head);
+  co_return co_await Answer(reply, head, std::move(response), no_body);
+}
+
+asio::awaitable<bool> Connection::Scrape(Reply& reply, const http::RequestHead& head) {
+  auto scraped = std::make_shared<Scraped>(thread_.io);
+  auto executor = thread_.io.get_executor();
+  scraped->done.expires_after(kScrapeTimeout);
+  std::function<void(Scraper::Text)> hand_over = [scraped, executor](Scraper::Text text) {
+    asio::post(executor, [scraped, text = std::move(text)] {
+      scraped->text = text;
+      scraped->done.cancel();
+    });
+  };
+  const bool asked = thread_.shared.scraper.Ask(std::move(hand_over));
+  boost::system::error_code ignored;
+  if (asked) co_await scraped->done.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  http::Response response = http::ErrorResponse(503, "busy", "the metrics are being asked for too often");
+  if (scraped->text) {
+    response = http::Response{};
+    response.fields.push_back({"Content-Type", "text/plain; version=0.0.4; charset=utf-8"});
+    response.body = *scraped->text;
+  }
+  co_return co_await Answer(reply, head, std::move(response), head.framing == http::Framing::kNone);
+}
+
+// Reads a body that is buffered whole. An answer: why not.
+asio::awaitable<std::optional<http::Response>> Connection::ReadBody(const http::RequestHead& head,
+                                                                    std::string* body) {
+  const std::uint64_t most = thread_.shared.plan.server.max_body.count;
+  const std::string too_large = "the body is larger than " + FormatBytes({most});
+  if (head.framing == http::Framing::kLength && head.content_length > most) {
+    thread_.meters.Rejected("body_too_large");
+    co_return http::ErrorResponse(413, "request_too_large", too_large);
+  }
+  const Duration patience = thread_.shared.plan.server.body_timeout;
+  http::BodyReader reader(head);
+  std::string& buffer = stream_->buffer();
+  TimePoint deadline = Clock::now() + patience;
+  std::uint64_t counted = 0;
+  while (!reader.done()) {
+    if (buffer.empty()) {
+      const Arrival arrival = co_await stream_->More(deadline);
+      if (arrival == Arrival::kClosed) co_return http::ErrorResponse(499, "client_closed_request", "the client left");
+      if (arrival == Arrival::kTimeout) {
+        thread_.meters.Rejected("slow_client");
+        co_return http::ErrorResponse(408, "body_timeout", "the request body did not arrive in time");
+      }
+    }
+    const auto step = reader.Feed(buffer, body);
+    buffer.erase(0, step.consumed);
+    if (step.bad) {
+      thread_.meters.Rejected("parse");
+      co_return http::ErrorResponse(400, "invalid_body_framing", "the body's chunked framing is malformed");
+    }
+    if (body->size() > most) {
+      thread_.meters.Rejected("body_too_large");
+      co_return http::ErrorResponse(413, "request_too_large", too_large);
+    }
+    if (body->size() >= counted + kProgress) {
+      counted = body->size();
+      deadline = Clock::now() + patience;
+    }
+  }
+  co_return std::nullopt;
+}
+
+asio::awaitable<bool> Connection::RelayRequest(Reply& reply, const http::RequestHead& head, Target target) {
+  Shared& shared = thread_.shared;
+  Job job;
+  bool bad_deadline = false;
+  const auto deadline_ms = DeadlineMs(head, &bad_deadline);
+  if (deadline_ms) job.deadline = arrived_ + std::chrono::milliseconds(*deadline_ms);
+  if (bad_deadline) {
+    http::Response bad = http::ErrorResponse(400, "invalid_deadline", "X-Deadline-Ms must be a number from 1 to 86400000");
+    co_return co_await Answer(reply, head, std::move(bad), false);
+  }
+  if (shared.draining) {
+    http::Response draining = http::ErrorResponse(503, "draining", "the daemon is shutting down");
+    draining.fields.push_back({"Retry-After", "1"});
+    draining.fields.push_back({"x-should-retry", "true"});
+    co_return co_await Answer(reply, head, std::move(draining), false);
+  }
+  if (!target.route->json) {
+    job.decision = shared.router.Decide(target, head, nullptr);
+    if (job.decision.refusal) {
+      reply.ForModel(job.decision.model);
+      co_return co_await Answer(reply, head, std::move(*job.decision.refusal), false);
+    }
+    job.upload = std::make_unique<http::BodyReader>(head);
+  }
+  const bool too_large = head.framing == http::Framing::kLength && head.content_length > shared.plan.server.max_body.count;
+  if (head.expect_continue && stream_->buffer().empty() && !too_large) {
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    const Parts parts{asio::buffer(kContinue), asio::const_buffer()};
+    const bool sent = co_await stream_->Write(parts, shared.plan.server.body_timeout);
+    (void)sent;  // reading the body tells
+  }
+  if (target.route->json) {
+    auto refusal = co_await ReadBody(head, &job.body);
+    reply.RequestBytes(job.body.size());
+    if (refusal) co_return co_await Answer(reply, head, std::move(*refusal), false);
+    job.decision = shared.router.Decide(target, head, &job.body);
+    if (job.decision.refusal) {
+      reply.ForModel(job.decision.model);
+      co_return co_await Answer(reply, head, std::move(*job.decision.refusal), true);
+    }
+  }
+  reply.ForModel(job.decision.model);
+  job.head = &head;
+  job.target = std::move(target);
+  job.client = stream_;
+  job.client_address = peer_;
+  auto dispatch = std::make_shared<Dispatch>(thread_, reply, std::move(job));
+  co_return co_await dispatch->Run();
+}
+
+asio::awaitable<bool> Connection::Answer(Reply& reply, const http::RequestHead& head, http::Response response,
+                                         bool body_read) {
+  if (response.status == 499) {
+    thread_.meters.Disconnected(reply.route(), "queue");
+    reply.End(499, Outcome::kCancelled, 0);
+    co_return false;
+  }
+  const bool keep = head.keep_alive && body_read && !response.close && !thread_.shared.draining;
+  response.fields.push_back({"x-request-id", reply.request_id()});
+  const bool head_only = head.method == "HEAD";
+  const std::string bytes = http::Serialize(response, keep, head_only);
+  const Parts parts{asio::buffer(bytes), asio::const_buffer()};
+  const bool sent = co_await stream_->Write(parts, thread_.shared.plan.server.body_timeout);
+  reply.End(response.status, OutcomeOf(response.status), head_only ? 0 : response.body.size());
+  co_return sent && keep;
+}
+
+}  // namespace berth::route

@@ -1,0 +1,49 @@
+// One client's connection: reads heads and bodies under limits and deadlines, answers what is malformed or the
+// daemon's own, hands the rest to a Dispatch, and goes on with the next request while both sides keep the
+// connection alive. Requests on one connection are served one after the other.
+// Lives on one io thread.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "supervisor/route/reply.h"
+#include "supervisor/route/shared.h"
+#include "supervisor/route/stream.h"
+
+namespace berth::route {
+
+class Connection {
+ public:
+  // `metrics_only`: it came to the separate metrics listener, which serves /metrics and /health.
+  Connection(IoThread& thread, std::shared_ptr<Stream> stream, std::string peer, bool metrics_only);
+  ~Connection();
+
+  boost::asio::awaitable<void> Run();
+  void CloseIfIdle();
+  void Abort() { stream_->Abort(); }
+
+ private:
+  boost::asio::awaitable<std::optional<http::RequestHead>> ReadHead();
+  boost::asio::awaitable<bool> WaitForRequest();
+  boost::asio::awaitable<void> RefuseHead(int status, std::string code, std::string message);
+  boost::asio::awaitable<bool> Serve(http::RequestHead head);
+  boost::asio::awaitable<bool> Scrape(Reply& reply, const http::RequestHead& head);
+  boost::asio::awaitable<bool> RelayRequest(Reply& reply, const http::RequestHead& head, Target target);
+  boost::asio::awaitable<std::optional<http::Response>> ReadBody(const http::RequestHead& head, std::string* body);
+  boost::asio::awaitable<bool> Answer(Reply& reply, const http::RequestHead& head, http::Response response,
+                                      bool body_read);
+  bool IsServedHere(const Target& target) const;
+  void SetState(std::string_view state);
+
+  IoThread& thread_;
+  std::shared_ptr<Stream> stream_;
+  const std::string peer_;
+  const bool metrics_only_;
+  std::string_view state_ = "idle";
+  TimePoint arrived_{};  // of the first byte of the request being read
+};
+
+}  // namespace berth::route

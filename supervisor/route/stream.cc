@@ -1,0 +1,182 @@
+#include "supervisor/route/stream.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <utility>
+
+namespace asio = boost::asio;
+
+namespace berth::route {
+namespace {
+
+constexpr std::size_t kReadSize = 64 * 1024;
+constexpr std::size_t kMaxWatched = 64 * 1024;  // of pipelined requests, read while one is being served
+constexpr std::size_t kLingerBytes = 256 * 1024;
+constexpr auto kLingerTime = std::chrono::seconds(1);
+
+}  // namespace
+
+Stream::Stream(asio::io_context& io, int family, Fd fd)
+    : socket_(io, asio::generic::stream_protocol(family, 0), fd.Release()), readable_(io), writable_(io) {}
+
+void Stream::StartRead() {
+  if (reading_ || ended_) return;
+  reading_ = true;
+  auto self = shared_from_this();
+  socket_.async_wait(asio::socket_base::wait_read, [self](const boost::system::error_code&) {
+    self->reading_ = false;
+    self->OnReadable();
+  });
+}
+
+void Stream::OnReadable() {
+  if (!closed_) ReadNow();
+  if (watching_ && buffer_.size() < kMaxWatched) StartRead();
+  readable_.cancel();
+}
+
+void Stream::ReadNow() {
+  thread_local char scratch[kReadSize];
+  const ssize_t got = ::recv(socket_.native_handle(), scratch, sizeof scratch, MSG_DONTWAIT);
+  if (got > 0) {
+    buffer_.append(scratch, static_cast<std::size_t>(got));
+  } else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+    End();
+  }
+}
+
+void Stream::End() {
+  ended_ = true;
+  readable_.cancel();
+  if (auto gone = std::exchange(on_gone_, nullptr)) gone();
+}
+
+asio::awaitable<Arrival> Stream::More(TimePoint deadline) {
+  const std::size_t had = buffer_.size();
+  if (!ended_) ReadNow();
+  for (;;) {
+    if (buffer_.size() > had) {
+      if (watching_ && buffer_.size() < kMaxWatched) StartRead();
+      co_return Arrival::kData;
+    }
+    if (ended_) co_return Arrival::kClosed;
+    const TimePoint until = std::min(deadline, limit_);
+    if (Clock::now() >= until) co_return Arrival::kTimeout;
+    StartRead();
+    readable_.expires_at(until);
+    boost::system::error_code ignored;
+    co_await readable_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
+asio::awaitable<bool> Stream::WaitWritable(Duration patience) {
+  writing_ = true;
+  auto self = shared_from_this();
+  socket_.async_wait(asio::socket_base::wait_write, [self](const boost::system::error_code&) {
+    self->writing_ = false;
+    self->writable_.cancel();
+  });
+  const TimePoint give_up = Clock::now() + patience;
+  while (writing_ && !closed_) {
+    const TimePoint until = std::min(give_up, limit_);
+    if (Clock::now() >= until) {
+      Abort();
+      break;
+    }
+    writable_.expires_at(until);
+    boost::system::error_code ignored;
+    co_await writable_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  co_return !closed_;
+}
+
+asio::awaitable<bool> Stream::Write(Parts parts, Duration patience) {
+  iovec vectors[2];
+  for (std::size_t i = 0; i < 2; ++i) vectors[i] = {const_cast<void*>(parts[i].data()), parts[i].size()};
+  while (vectors[0].iov_len + vectors[1].iov_len > 0) {
+    if (closed_) co_return false;
+    msghdr message{};
+    message.msg_iov = vectors;
+    message.msg_iovlen = 2;
+    const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) {
+      if (errno != EAGAIN && errno != EWOULDBLOCK) co_return false;
+      const bool writable = co_await WaitWritable(patience);
+      if (!writable) co_return false;
+      continue;
+    }
+    wrote_ = wrote_ || sent > 0;
+    auto left = static_cast<std::size_t>(sent);
+    for (iovec& vector : vectors) {
+      const std::size_t taken = std::min(left, vector.iov_len);
+      vector.iov_base = static_cast<char*>(vector.iov_base) + taken;
+      vector.iov_len -= taken;
+      left -= taken;
+    }
+  }
+  co_return true;
+}
+
+void Stream::Watch(std::function<void()> on_gone) {
+  if (ended_) return on_gone();
+  on_gone_ = std::move(on_gone);
+  watching_ = true;
+  if (buffer_.size() < kMaxWatched) StartRead();
+}
+
+void Stream::Unwatch() {
+  watching_ = false;
+  on_gone_ = nullptr;
+}
+
+void Stream::Hurry(TimePoint limit) {
+  limit_ = std::min(limit_, limit);
+  readable_.cancel();
+  writable_.cancel();
+}
+
+void Stream::Abort() {
+  if (closed_) return;
+  boost::system::error_code ignored;
+  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  Close();
+}
+
+void Stream::Close() {
+  if (closed_) return;
+  closed_ = true;
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  writable_.cancel();
+  End();
+}
+
+asio::awaitable<void> Stream::CloseGently() {
+  if (closed_) co_return;
+  boost::system::error_code ignored;
+  socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+  const TimePoint until = Clock::now() + kLingerTime;
+  std::size_t dropped = 0;
+  while (!ended_ && dropped < kLingerBytes) {
+    dropped += buffer_.size();
+    buffer_.clear();
+    const Arrival arrival = co_await More(until);
+    if (arrival != Arrival::kData) break;
+  }
+  Close();
+}
+
+bool Stream::Quiet() {
+  if (closed_ || ended_ || !buffer_.empty()) return false;
+  char byte;
+  const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+}  // namespace berth::route
