@@ -1,0 +1,147 @@
+#include "supervisor/cli/offline.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "supervisor/base/exit_code.h"
+
+namespace berth::cli {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+struct Outcome {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+// A folder with a model directory "bge" and plans.
+class Offline : public ::testing::Test {
+ protected:
+  Offline() {
+    std::string pattern = std::filesystem::temp_directory_path() / "berth-offline-XXXXXX";
+    folder_ = mkdtemp(pattern.data());
+    std::filesystem::create_directory(folder_ / "bge");
+    std::ofstream(folder_ / "bge/config.json") << "{}";
+  }
+  ~Offline() override { std::filesystem::remove_all(folder_); }
+
+  std::filesystem::path Plan(const std::string& models) {
+    const std::filesystem::path file = folder_ / "berth.yaml";
+    std::ofstream(file) << "version: 1\nserver: { admin: /run/b/admin.sock }\n"
+                        << "devices: { cpu: { memory: 4GiB, threads: 2 } }\nmodels:\n"
+                        << models;
+    return file;
+  }
+
+  static Outcome Run(int (*command)(const std::filesystem::path&, bool), const std::filesystem::path& plan,
+                     bool json) {
+    ::testing::internal::CaptureStdout();
+    ::testing::internal::CaptureStderr();
+    const int code = command(plan, json);
+    std::fflush(stdout);
+    std::string out = ::testing::internal::GetCapturedStdout();
+    return {code, std::move(out), ::testing::internal::GetCapturedStderr()};
+  }
+
+  std::filesystem::path folder_;
+};
+
+constexpr const char* kGood = "  bge: { kind: embedding, source: bge, memory: 1GiB, replicas: 2 }\n";
+constexpr const char* kTooMuch = "  bge: { kind: embedding, source: bge, memory: 3GiB, replicas: 2 }\n";
+constexpr const char* kNoSource = "  bge: { kind: embedding, source: bgee, memory: 1GiB }\n";
+constexpr const char* kMisspelt = "  bge: { kind: embedding, source: bge, memry: 1GiB }\n";
+
+TEST_F(Offline, ValidateOfAGoodPlanSaysSo) {
+  const Outcome outcome = Run(Validate, Plan(kGood), false);
+  EXPECT_EQ(outcome.code, Code(Exit::kOk));
+  EXPECT_THAT(outcome.out, EndsWith("berth.yaml: the plan is good: 1 model, 2 replicas\n"));
+  EXPECT_EQ(outcome.err, "");
+}
+
+TEST_F(Offline, ValidatePrintsMistakesToStandardError) {
+  const Outcome outcome = Run(Validate, Plan(kMisspelt), false);
+  EXPECT_EQ(outcome.code, Code(Exit::kBadPlan));
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_THAT(outcome.err, HasSubstr("berth.yaml:5:40: unknown key \"memry\" in models.bge; did you mean \"memory\"?\n"));
+  EXPECT_THAT(outcome.err, HasSubstr("berth.yaml:5:3: models.bge: \"memory\" is missing"));
+}
+
+TEST_F(Offline, ValidateLooksAtTheSourcesAndPlanDoesNot) {
+  const auto plan = Plan(kNoSource);
+  const Outcome validate = Run(Validate, plan, false);
+  EXPECT_EQ(validate.code, Code(Exit::kBadPlan));
+  EXPECT_THAT(validate.err, HasSubstr("model \"bge\": source "));
+  EXPECT_EQ(Run(PlanCommand, plan, false).code, Code(Exit::kOk));
+}
+
+TEST_F(Offline, RefusedPlacementFailsBoth) {
+  const auto plan = Plan(kTooMuch);
+  for (const auto command : {Validate, PlanCommand}) {
+    const Outcome outcome = Run(command, plan, false);
+    EXPECT_EQ(outcome.code, Code(Exit::kFailed));
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, HasSubstr("berth.yaml: model \"bge\": replica 1 fits nowhere: it needs 3 GiB"));
+  }
+}
+
+TEST_F(Offline, PlanPrintsTheTables) {
+  const Outcome outcome = Run(PlanCommand, Plan(kGood), false);
+  EXPECT_EQ(outcome.code, Code(Exit::kOk));
+  EXPECT_EQ(outcome.out,
+            "WAVE  REPLICA  DEVICE  MEMORY  THREADS  START\n"
+            "   0  bge/0    cpu      1 GiB        1  boot\n"
+            "   0  bge/1    cpu      1 GiB        1  boot\n"
+            "\n"
+            "DEVICE  RESERVED     OF   FREE  THREADS\n"
+            "cpu        2 GiB  4 GiB  2 GiB  2 of 2\n");
+}
+
+TEST_F(Offline, PlanAsJsonHoldsNumbersInBytes) {
+  const Outcome outcome = Run(PlanCommand, Plan(kGood), true);
+  const Json json = Json::parse(outcome.out);
+  EXPECT_EQ(json.at("ok"), true);
+  EXPECT_EQ(json.at("assignments").size(), 2U);
+  EXPECT_EQ(json.at("assignments").at(1),
+            Json::parse(R"({"model": "bge", "replica": 1, "device": "cpu", "memory_bytes": 1073741824,
+                            "threads": 1, "wave": 0, "start": "boot"})"));
+  EXPECT_EQ(json.at("devices").at(0),
+            Json::parse(R"({"name": "cpu", "memory_bytes": 4294967296, "reserved_bytes": 2147483648,
+                            "threads": 2})"));
+}
+
+TEST_F(Offline, MistakesAsJsonGoToStandardOutput) {
+  const Outcome outcome = Run(Validate, Plan(kMisspelt), true);
+  EXPECT_EQ(outcome.code, Code(Exit::kBadPlan));
+  EXPECT_EQ(outcome.err, "");
+  const Json json = Json::parse(outcome.out);
+  EXPECT_EQ(json.at("ok"), false);
+  EXPECT_EQ(json.at("mistakes").size(), 2U);
+  EXPECT_EQ(json.at("mistakes").at(1).at("line"), 5);
+  EXPECT_EQ(json.at("mistakes").at(1).at("column"), 40);
+}
+
+TEST_F(Offline, RefusalsAsJsonNameModelAndReplica) {
+  const Outcome outcome = Run(PlanCommand, Plan(kTooMuch), true);
+  EXPECT_EQ(outcome.code, Code(Exit::kFailed));
+  const Json json = Json::parse(outcome.out);
+  EXPECT_EQ(json.at("refusals").at(0).at("model"), "bge");
+  EXPECT_EQ(json.at("refusals").at(0).at("replica"), 1);
+}
+
+TEST_F(Offline, JsonSurvivesBytesThatAreNoUtf8) {
+  const Outcome outcome = Run(Validate, folder_ / "no\xffsuch.yaml", true);
+  EXPECT_EQ(outcome.code, Code(Exit::kBadPlan));
+  EXPECT_EQ(Json::parse(outcome.out).at("ok"), false);
+}
+
+}  // namespace
+}  // namespace berth::cli
