@@ -86,7 +86,7 @@ class Parser {
   static std::string ReadText(JsonFields& fields, std::string_view key) {
     std::string text = fields.String(key);
     if (text.size() > kTextLimit) {
-      fields.Fail("\"" + std::string(key) + "\" has " + std::to_string(text.size()) + " bytes, more than " +
+      fields.Fail(std::string(key) + " has " + std::to_string(text.size()) + " bytes, more than " +
                   std::to_string(kTextLimit));
     }
     return text;

@@ -31,9 +31,9 @@ struct Config {
 std::string ReadSpecial(JsonFields& fields, std::string_view key, const std::string& fallback) {
   const json* found = fields.Find(key);
   if (found == nullptr || found->is_string()) return fields.String(key, fallback);
-  JsonFields token(*found, fields.where() + ": " + std::string(key));
+  JsonFields token(*found, std::string(fields.where()).append(": ").append(key));
   std::string content = token.String("content");
-  if (!token.ok()) fields.Fail("\"" + std::string(key) + "\" is neither a string nor an object with \"content\"");
+  if (!token.ok()) fields.Fail(std::string(key) + " is neither a string nor an object with \"content\"");
   return content;
 }
 

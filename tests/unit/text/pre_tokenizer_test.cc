@@ -1,0 +1,88 @@
+#include "worker/text/pre_tokenizer.h"
+
+#include <gmock/gmock.h>
+
+namespace berth::text {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using Words = std::vector<std::string>;
+
+struct Case {
+  std::string pre_tokenizer;
+  std::string text;
+  Words expected;
+};
+
+const std::string kBert = R"({"type": "BertPreTokenizer"})";
+const std::string kWhitespace = R"({"type": "Whitespace"})";
+const std::string kWhitespaceSplit = R"({"type": "WhitespaceSplit"})";
+
+std::string Punctuation(const std::string& behavior) {
+  return R"({"type": "Punctuation", "behavior": ")" + behavior + "\"}";
+}
+
+std::vector<Case> Cases() {
+  return {
+      {"null", "a b", {"a b"}},
+      {"null", "", {}},
+      {kBert, "", {}},
+      {kBert, "   ", {}},
+      {kBert, "Hey friend!     How are you?!?", {"Hey", "friend", "!", "How", "are", "you", "?", "!", "?"}},
+      {kBert, "y'all it's $5.00", {"y", "'", "all", "it", "'", "s", "$", "5", ".", "00"}},
+      {kBert, "a\u00A0b\u3000c", {"a", "b", "c"}},
+      {kBert, "\u00BFqu\u00E9? \u201Cx\u201D \u2014 \u3002", {"\u00BF", "qu\u00E9", "?", "\u201C", "x", "\u201D", "\u2014", "\u3002"}},
+      {kBert, "1\u20AC+2^3~`|<>=", {"1\u20AC", "+", "2", "^", "3", "~", "`", "|", "<", ">", "="}},
+      {kBert, "[MASK]##ing_", {"[", "MASK", "]", "#", "#", "ing", "_"}},
+      {kWhitespace, "Hey man! it's a_b, caf\u00E9\u0301...", {"Hey", "man", "!", "it", "'", "s", "a_b", ",", "caf\u00E9\u0301", "..."}},
+      {kWhitespace, "\u20AC5 \u24D0b \u00BD", {"\u20AC", "5", "\u24D0b", "\u00BD"}},
+      {kWhitespaceSplit, " Hey  man!\tit's\n", {"Hey", "man!", "it's"}},
+      {R"({"type": "Punctuation"})", "a, b--c!", {"a", ",", " b", "-", "-", "c", "!"}},
+      {Punctuation("Isolated"), "--a", {"-", "-", "a"}},
+      {Punctuation("Removed"), "-a--b.", {"a", "b"}},
+      {Punctuation("Contiguous"), "a--b!?", {"a", "--", "b", "!?"}},
+      {Punctuation("MergedWithPrevious"), "-a--b", {"-", "a-", "-", "b"}},
+      {Punctuation("MergedWithNext"), "a--b-", {"a", "-", "-b", "-"}},
+      {R"({"type": "Digits", "individual_digits": true})", "ab12c3", {"ab", "1", "2", "c", "3"}},
+      {R"({"type": "Digits", "individual_digits": false})", "ab12c3", {"ab", "12", "c", "3"}},
+      {R"({"type": "Digits"})", "x\u0664\u0665y\u00BD", {"x", "\u0664\u0665", "y", "\u00BD"}},
+      {R"({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Punctuation"},
+        {"type": "Digits", "individual_digits": true}]})", "Call 911!", {"Call", "9", "1", "1", "!"}},
+      {R"({"type": "Sequence", "pretokenizers": []})", "a b", {"a b"}},
+  };
+}
+
+TEST(PreTokenizer, CutsATextIntoWords) {
+  const auto table = Cases();
+  Workspace workspace;
+  for (const Case& item : table) {
+    const auto splitter = PreTokenizer::Parse(json::parse(item.pre_tokenizer), "pre_tokenizer");
+    ASSERT_TRUE(splitter) << splitter.error().message;
+    const auto words = splitter->Run(item.text, workspace);
+    EXPECT_EQ(Words(words.begin(), words.end()), item.expected) << item.pre_tokenizer << " of " << item.text;
+  }
+  std::printf("%zu cuts\n", table.size());
+}
+
+TEST(PreTokenizer, RefusesByName) {
+  const std::pair<std::string, std::string> table[] = {
+      {"[]", "p: is array"},
+      {"{}", "\"type\" is missing"},
+      {R"({"type": "ByteLevel"})", "pre-tokenizer \"ByteLevel\" is not supported; supported: BertPreTokenizer"},
+      {R"({"type": "Metaspace"})", "pre-tokenizer \"Metaspace\" is not supported"},
+      {R"({"type": "Split", "pattern": {"Regex": "x"}})", "pre-tokenizer \"Split\" is not supported"},
+      {R"({"type": "Punctuation", "behavior": "Sideways"})", "behavior \"Sideways\" is not supported"},
+      {R"({"type": "Digits", "individual_digits": 1})", "\"individual_digits\" is number"},
+      {R"({"type": "Sequence"})", "\"pretokenizers\" is missing"},
+      {R"({"type": "Sequence", "pretokenizers": [{"type": "No"}]})", "p.pretokenizers[0]: pre-tokenizer \"No\""},
+  };
+  for (const auto& [text, message] : table) {
+    const auto splitter = PreTokenizer::Parse(json::parse(text), "p");
+    ASSERT_FALSE(splitter) << text;
+    EXPECT_THAT(splitter.error().message, HasSubstr(message));
+  }
+}
+
+}  // namespace
+}  // namespace berth::text
