@@ -78,6 +78,7 @@ Result<std::unique_ptr<Embedder>> Embedder::Load(const std::filesystem::path& di
   auto checkpoint = checkpoint::Checkpoint::Open(dir);
   if (!checkpoint) return checkpoint.error();
   try {
+    kernels::AvoidShapeCaches();
     c10::InferenceMode inference;
     weights::WeightReader reader(std::move(*checkpoint), {"bert."}, options.budget, options.progress);
     auto parts = std::make_unique<Parts>(*config, std::move(*sentence), std::move(reader));

@@ -1,5 +1,6 @@
 #include "worker/kernels/torch_compat.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
 #include <dlfcn.h>
@@ -21,6 +22,8 @@ void SetComputeThreads(int threads) {
   using SetThreads = void (*)(int);
   if (const auto set = reinterpret_cast<SetThreads>(::dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(threads);
 }
+
+void AvoidShapeCaches() { at::globalContext().setUserEnabledMkldnn(false); }
 
 bool IsOutOfMemory(const std::exception& error) {
   if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return true;

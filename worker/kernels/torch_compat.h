@@ -17,6 +17,10 @@ std::string TorchVersion();
 // libtorch does not know about, that one too. To be called on the thread that will compute.
 void SetComputeThreads(int threads);
 
+// Keeps libtorch's float32 operators on their own kernels. Through oneDNN it would cache one primitive for every
+// shape it meets (1.13's gelu: 10 KB each, up to 1,024 of them), and packed batches have thousands of shapes.
+void AvoidShapeCaches();
+
 // Whether this exception means that memory ran out. libtorch 1.13 says so only in the text of a c10::Error; 2.x has
 // c10::OutOfMemoryError on devices and the same text on the CPU.
 bool IsOutOfMemory(const std::exception& error);

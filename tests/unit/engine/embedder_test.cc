@@ -1,0 +1,333 @@
+#include "worker/engine/embedder.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "tests/unit/engine/tiny_bert.h"
+
+namespace berth::engine {
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+using Vector = std::vector<float>;
+
+constexpr double kTolerance = 5e-6;
+
+std::unique_ptr<Embedder> LoadOrNull(const std::filesystem::path& dir) {
+  auto loaded = Embedder::Load(dir, {GiB(1), nullptr});
+  EXPECT_TRUE(loaded) << (loaded ? "" : loaded.error().message);
+  return loaded ? std::move(*loaded) : nullptr;
+}
+
+std::string LoadError(const std::filesystem::path& dir, Bytes budget = GiB(1)) {
+  const auto loaded = Embedder::Load(dir, {budget, nullptr});
+  return loaded ? "" : loaded.error().message;
+}
+
+std::vector<Vector> EncodeAll(Embedder& embedder, const std::vector<Ids>& inputs, std::size_t skip = 0) {
+  std::vector<Sequence> sequences;
+  for (const Ids& ids : inputs) sequences.push_back({ids, skip});
+  std::vector<Vector> vectors(inputs.size());
+  const Status done = embedder.Encode(
+      sequences, [&](std::size_t i, std::span<const float> vector) { vectors[i].assign(vector.begin(), vector.end()); });
+  EXPECT_TRUE(done) << (done ? "" : done.error().message);
+  return vectors;
+}
+
+Vector Unit(Vector vector) {
+  double squares = 0;
+  for (const float value : vector) squares += static_cast<double>(value) * value;
+  for (float& value : vector) value = static_cast<float>(value / std::sqrt(squares));
+  return vector;
+}
+
+double LargestDifference(const Vector& a, const Vector& b) {
+  if (a.size() != b.size()) return 1e9;
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(static_cast<double>(a[i]) - b[i]));
+  return largest;
+}
+
+Ids RandomIds(std::mt19937& random, int most, int vocab) {
+  Ids ids(1 + random() % static_cast<unsigned>(most));
+  for (auto& id : ids) id = static_cast<std::int32_t>(random() % static_cast<unsigned>(vocab));
+  return ids;
+}
+
+std::filesystem::path SourceDir() {
+  const char* dir = std::getenv("BERTH_SOURCE_DIR");
+  return dir != nullptr ? dir : ".";
+}
+
+std::filesystem::path TestData() {
+  const char* dir = std::getenv("BERTH_TEST_DATA");
+  return dir != nullptr ? std::filesystem::path(dir) : SourceDir() / "../shared/data";
+}
+
+struct Golden {
+  std::filesystem::path model;
+  std::filesystem::path file;
+};
+
+// Both the golden vectors and the model's are unit vectors.
+void ExpectGolden(const Golden& golden) {
+  std::ifstream file(golden.file);
+  const auto cases = nlohmann::json::parse(file)["cases"];
+  const auto embedder = LoadOrNull(golden.model);
+  ASSERT_TRUE(embedder);
+  std::vector<Ids> inputs;
+  std::vector<Vector> expected;
+  for (const auto& each : cases) {
+    inputs.push_back(each["ids"].get<Ids>());
+    expected.push_back(each["embedding"].get<Vector>());
+  }
+  double worst = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    worst = std::max(worst, LargestDifference(Unit(EncodeAll(*embedder, {inputs[i]})[0]), expected[i]));
+  }
+  EXPECT_LE(worst, kTolerance) << "alone";
+  std::mt19937 random(1);
+  for (int round = 0; round < 20; ++round) {
+    std::vector<Ids> batch = inputs;
+    const auto company = random() % 40;
+    for (unsigned i = 0; i < company; ++i) {
+      batch.push_back(RandomIds(random, embedder->max_tokens(), embedder->vocab_size()));
+    }
+    const auto vectors = EncodeAll(*embedder, batch);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      worst = std::max(worst, LargestDifference(Unit(vectors[i]), expected[i]));
+    }
+  }
+  std::cout << golden.model.filename().string() << ": largest difference " << worst << "\n";
+  EXPECT_LE(worst, kTolerance) << "in company";
+}
+
+TEST(Embedder, EqualsTheReferenceOfBertMiniAloneAndInAnyBatch) {
+  const auto dir = TestData() / "models/bert-mini-sts";
+  if (!std::filesystem::exists(dir)) GTEST_SKIP() << "no test data at " << dir << "; set BERTH_TEST_DATA";
+  ExpectGolden({dir, dir / "golden-embeddings.json"});
+}
+
+TEST(Embedder, EqualsTheReferenceOfTheDemoModelAloneAndInAnyBatch) {
+  const auto dir = SourceDir() / "examples/quickstart/models/demo-embed";
+  const auto golden = SourceDir() / "tests/golden/demo-embed.json";
+  if (!std::filesystem::exists(golden)) GTEST_SKIP() << "no golden file at " << golden;
+  ExpectGolden({dir, golden});
+}
+
+TEST(Embedder, ReportsWhatTheModelIs) {
+  TinyBert tiny;
+  const auto embedder = LoadOrNull(tiny.Write());
+  ASSERT_TRUE(embedder);
+  EXPECT_EQ(embedder->dimensions(), TinyBert::kHidden);
+  EXPECT_EQ(embedder->max_tokens(), TinyBert::kPositions);
+  EXPECT_EQ(embedder->vocab_size(), TinyBert::kVocab);
+}
+
+TEST(Embedder, CompanyChangesNothingForAnyShapeOfBatch) {
+  TinyBert tiny;
+  const auto embedder = LoadOrNull(tiny.Write());
+  ASSERT_TRUE(embedder);
+  std::mt19937 random(2);
+  for (int round = 0; round < 30; ++round) {
+    std::vector<Ids> batch;
+    for (unsigned i = 0; i < 1 + random() % 60; ++i) batch.push_back(RandomIds(random, 64, TinyBert::kVocab));
+    const auto together = EncodeAll(*embedder, batch);
+    for (std::size_t i = 0; i < batch.size(); i += 7) {
+      EXPECT_LE(LargestDifference(together[i], EncodeAll(*embedder, {batch[i]})[0]), kTolerance);
+    }
+  }
+}
+
+TEST(Embedder, OrderOfTokensMatters) {
+  TinyBert tiny;
+  const auto embedder = LoadOrNull(tiny.Write());
+  ASSERT_TRUE(embedder);
+  const auto vectors = EncodeAll(*embedder, {{1, 2, 3}, {3, 2, 1}});
+  EXPECT_GT(LargestDifference(vectors[0], vectors[1]), 1e-3);
+}
+
+TEST(Embedder, PrefixedAndOldNamesAreTheSameModel) {
+  TinyBert tiny;
+  const auto expected = EncodeAll(*LoadOrNull(tiny.Write()), {{1, 2, 3}});
+  EXPECT_EQ(EncodeAll(*LoadOrNull(tiny.Write("F32", "bert.")), {{1, 2, 3}}), expected);
+  for (const std::string norm : {"embeddings.LayerNorm", "encoder.layer.1.output.LayerNorm"}) {
+    tiny.tensors[norm + ".gamma"] = tiny.tensors[norm + ".weight"];
+    tiny.tensors[norm + ".beta"] = tiny.tensors[norm + ".bias"];
+    tiny.tensors.erase(norm + ".weight");
+    tiny.tensors.erase(norm + ".bias");
+  }
+  EXPECT_EQ(EncodeAll(*LoadOrNull(tiny.Write()), {{1, 2, 3}}), expected);
+}
+
+TEST(Embedder, HalfWeightsAreWidenedExactly) {
+  TinyBert tiny;  // whose values BF16 represents exactly
+  const auto expected = EncodeAll(*LoadOrNull(tiny.Write()), {{1, 2, 3}, {4, 5}});
+  EXPECT_EQ(EncodeAll(*LoadOrNull(tiny.Write("BF16")), {{1, 2, 3}, {4, 5}}), expected);
+}
+
+TEST(Embedder, TensorsAtOddAddressesAreRead) {
+  TinyBert tiny;
+  const auto expected = EncodeAll(*LoadOrNull(tiny.Write()), {{1, 2, 3}});
+  EXPECT_EQ(EncodeAll(*LoadOrNull(tiny.Write("F32", "", 3)), {{1, 2, 3}}), expected);
+}
+
+TEST(Embedder, ActivationsDiffer) {
+  TinyBert tiny;
+  const auto gelu = EncodeAll(*LoadOrNull(tiny.Write()), {{1, 2, 3}})[0];
+  for (const std::string activation : {"gelu_new", "relu", "silu"}) {
+    tiny.config["hidden_act"] = activation;
+    const auto other = EncodeAll(*LoadOrNull(tiny.Write()), {{1, 2, 3}})[0];
+    EXPECT_GT(LargestDifference(gelu, other), 1e-6) << activation;
+  }
+}
+
+TEST(Embedder, ThePoolingLeavesThePromptOut) {
+  TinyBert tiny;
+  const auto embedder = LoadOrNull(tiny.Write());
+  const auto all = EncodeAll(*embedder, {{1, 2, 3, 4}})[0];
+  const auto skipped = EncodeAll(*embedder, {{1, 2, 3, 4}}, 2)[0];
+  EXPECT_GT(LargestDifference(all, skipped), 1e-4);
+  EXPECT_EQ(EncodeAll(*embedder, {{1, 2, 3, 4}}, 4)[0], all) << "a prompt and nothing else: it is all there is";
+}
+
+TEST(Embedder, PoolingModesDiffer) {
+  TinyBert tiny;
+  tiny.Write();
+  std::filesystem::create_directories(tiny.dir() / "1_Pooling");
+  const std::vector<std::string> modes = {"mean", "cls", "lasttoken", "max"};
+  std::vector<Vector> vectors;
+  for (const std::string& mode : modes) {
+    std::ofstream(tiny.dir() / "1_Pooling/config.json") << nlohmann::json({{"pooling_mode", mode}});
+    vectors.push_back(EncodeAll(*LoadOrNull(tiny.dir()), {{1, 2, 3, 4}})[0]);
+  }
+  for (std::size_t i = 0; i < modes.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) EXPECT_GT(LargestDifference(vectors[i], vectors[j]), 1e-4) << modes[i] << modes[j];
+    for (std::size_t c = 0; c < vectors[i].size(); ++c) EXPECT_GE(vectors[3][c], vectors[i][c] - 1e-6) << "max is largest";
+  }
+}
+
+TEST(Embedder, StepsGrowWithTheLayers) {
+  TinyBert tiny;
+  const auto embedder = LoadOrNull(tiny.Write());
+  EXPECT_EQ(embedder->steps(), 0u);
+  EncodeAll(*embedder, {{1, 2, 3}});
+  EXPECT_EQ(embedder->steps(), 4u) << "two for each of two layers";
+}
+
+TEST(Embedder, LoadingReportsProgressUpToOne) {
+  TinyBert tiny;
+  std::vector<double> shares;
+  const auto loaded = Embedder::Load(tiny.Write(), {GiB(1), [&](double share) { shares.push_back(share); }});
+  ASSERT_TRUE(loaded);
+  EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+  EXPECT_NEAR(shares.back(), 1, 1e-9);
+}
+
+TEST(Embedder, AMissingTensorIsNamedWithItsShape) {
+  TinyBert tiny;
+  tiny.tensors.erase("encoder.layer.1.intermediate.dense.weight");
+  const std::string error = LoadError(tiny.Write());
+  EXPECT_NE(error.find("encoder.layer.1.intermediate.dense.weight"), std::string::npos) << error;
+  EXPECT_NE(error.find("[64, 32]"), std::string::npos) << error;
+}
+
+TEST(Embedder, AWrongShapeNamesBothShapes) {
+  TinyBert tiny;
+  tiny.config["vocab_size"] = 41;
+  const std::string error = LoadError(tiny.Write());
+  EXPECT_NE(error.find("word_embeddings"), std::string::npos) << error;
+  EXPECT_NE(error.find("[40, 32]"), std::string::npos) << error;
+  EXPECT_NE(error.find("[41, 32]"), std::string::npos) << error;
+}
+
+TEST(Embedder, AnIntegerWeightIsRefusedByName) {
+  TinyBert tiny;
+  const std::string error = LoadError(tiny.Write("I32"));
+  EXPECT_NE(error.find("I32"), std::string::npos) << error;
+}
+
+TEST(Embedder, WidenedWeightsBeyondTheBudgetAreRefused) {
+  TinyBert tiny;
+  const auto loaded = Embedder::Load(tiny.Write("BF16"), {KiB(16), nullptr});
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().kind, ErrorKind::kExhausted);
+  EXPECT_TRUE(Embedder::Load(tiny.Write("F32"), {KiB(16), nullptr})) << "mapped weights cost no private memory";
+}
+
+TEST(Embedder, HeadsBesideTheEncoderAreIgnored) {
+  TinyBert tiny;
+  tiny.tensors["pooler.dense.weight"] = {{1}, {1}};
+  tiny.tensors["cls.predictions.bias"] = {{1}, {1}};
+  tiny.tensors["something.else"] = {{1}, {1}};
+  EXPECT_EQ(LoadError(tiny.Write()), "");
+}
+
+TEST(Embedder, IdsAndLengthsOutOfRangeAreErrors) {
+  TinyBert tiny;
+  const auto embedder = LoadOrNull(tiny.Write());
+  for (const Ids& bad : {Ids{}, Ids{40}, Ids{-1}, Ids(65, 1)}) {
+    const Sequence sequence{bad};
+    const Status done = embedder->Encode({&sequence, 1}, [](std::size_t, std::span<const float>) { FAIL(); });
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().kind, ErrorKind::kInvalid);
+  }
+}
+
+TEST(Embedder, AWeightThatIsNotANumberIsFoundOut) {
+  TinyBert tiny;
+  tiny.tensors["encoder.layer.0.output.dense.bias"].values[3] = std::nanf("");
+  const auto embedder = LoadOrNull(tiny.Write());
+  const Ids ids = {1, 2};
+  const Sequence sequence{ids};
+  const Status done = embedder->Encode({&sequence, 1}, [](std::size_t, std::span<const float>) { FAIL(); });
+  ASSERT_FALSE(done);
+  EXPECT_NE(done.error().message.find("not a finite number"), std::string::npos);
+}
+
+std::uint64_t AnonymousBytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("RssAnon:")) return std::stoull(line.substr(8)) * 1024;
+  }
+  return 0;
+}
+
+// Bytes per batch by least squares.
+double Slope(const std::vector<double>& y) {
+  const double n = static_cast<double>(y.size());
+  double sx = 0, sy = 0, sxx = 0, sxy = 0;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const double x = static_cast<double>(i);
+    sx += x, sy += y[i], sxx += x * x, sxy += x * y[i];
+  }
+  return (n * sxy - sx * sy) / (n * sxx - sx * sx);
+}
+
+TEST(Embedder, MemoryStaysFlatOverThreeThousandDistinctBatchSizes) {
+  TinyBert tiny;
+  const auto embedder = LoadOrNull(tiny.Write());
+  constexpr int kSizes = 3000;
+  std::vector<double> anonymous;
+  for (int i = 1; i <= kSizes; ++i) {
+    const int tokens = i * 1117 % (kSizes + 1);  // each of 1 … 3000 once, in an order that does not grow
+    std::vector<Ids> batch(static_cast<std::size_t>(tokens / 64), Ids(64, 1));
+    if (tokens % 64 != 0) batch.emplace_back(tokens % 64, 2);
+    EncodeAll(*embedder, batch);
+    if (i > 200) anonymous.push_back(static_cast<double>(AnonymousBytes()));
+  }
+  const double slope = Slope(anonymous);
+  std::cout << "RssAnon " << anonymous.front() / 1e6 << " MB -> " << anonymous.back() / 1e6 << " MB over "
+            << anonymous.size() << " distinct batch sizes: " << slope << " bytes a batch\n";
+  EXPECT_LT(slope, 1024) << "3 MB in all, were it a leak; a primitive cached per size costs hundreds of KB each";
+  EXPECT_GT(slope, -4096);
+}
+
+}  // namespace
+}  // namespace berth::engine
