@@ -28,9 +28,7 @@ std::vector<Error> CheckSource(const Model& model) {
   const std::string subject = "model \"" + model.name + "\": source " + model.source.string();
   if (::access(model.source.c_str(), R_OK) != 0) return {NotReadable(subject, model.source, errno)};
   std::error_code status;
-  if (!std::filesystem::is_directory(model.source, status)) {
-    return {Invalid(subject, " is a file; expected a Hugging Face directory (with config.json and *.safetensors)")};
-  }
+  if (!std::filesystem::is_directory(model.source, status)) return {};
   const std::filesystem::path config = model.source / "config.json";
   if (::access(config.c_str(), R_OK) == 0) return {};
   if (errno != ENOENT) return {NotReadable("model \"" + model.name + "\": " + config.string(), config, errno)};

@@ -9,8 +9,8 @@
 
 namespace berth::config {
 
-// One error per model whose source cannot be used: kNotFound, kPermission, or kInvalid when it is not a folder
-// with a config.json. Empty: all can be.
+// One error per model whose source cannot be used: kNotFound, kPermission, or kInvalid for a folder without a
+// config.json. Empty: all can be. What a file holds is for the worker to judge.
 std::vector<Error> CheckSources(const Plan& plan);
 
 }  // namespace berth::config

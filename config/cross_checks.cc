@@ -12,29 +12,33 @@ struct Position {
   int column = 0;
 };
 
-// Where the value of a model's key stands: at the key, in `defaults`, else at the model's name.
-Position Where(const Draft& draft, std::size_t model, std::string_view path) {
+// What the plan says for a model's key: at the model, or in `defaults`; nullptr when it says nothing.
+const Given* Find(const Draft& draft, std::size_t model, std::string_view path) {
   for (const Section* section : {&draft.models[model].given, &draft.defaults}) {
     for (const auto& [key, given] : *section) {
-      if (key->path == path) return {given.line, given.column};
+      if (key->path == path) return &given;
     }
   }
+  return nullptr;
+}
+
+// Where that stands; at the model's name when the plan says nothing.
+Position Where(const Draft& draft, std::size_t model, std::string_view path) {
+  if (const Given* given = Find(draft, model, path)) return {given->line, given->column};
   return {draft.models[model].line, draft.models[model].column};
+}
+
+// What to call it: "models.bge.memory", "defaults.memory".
+std::string Label(const Draft& draft, std::size_t model, std::string_view path) {
+  if (const Given* given = Find(draft, model, path)) return given->label;
+  const std::string name = Shortened(draft.plan.models[model].name);
+  return std::string("models.").append(name).append(path.substr(kModels.size()));
 }
 
 // The entries of a list of a model, with their positions.
 std::vector<Item> Items(const Draft& draft, std::size_t model, std::string_view path) {
-  for (const Section* section : {&draft.models[model].given, &draft.defaults}) {
-    for (const auto& [key, given] : *section) {
-      if (key->path == path) return given.value ? given.value->items : std::vector<Item>();
-    }
-  }
-  return {};
-}
-
-std::string Label(const Draft& draft, std::size_t model, std::string_view key = {}) {
-  std::string label = "models." + Shortened(draft.plan.models[model].name);
-  return key.empty() ? label : label.append(".").append(key);
+  const Given* given = Find(draft, model, path);
+  return given != nullptr && given->value ? given->value->items : std::vector<Item>();
 }
 
 std::string DidYouMean(const std::string& word, const std::vector<std::string>& names) {
@@ -71,7 +75,7 @@ void CheckAliases(const Draft& draft, Complaints& complaints) {
   std::map<std::string, std::string> taken;  // by whom
   for (const Model& model : draft.plan.models) taken.emplace(model.name, "the name of a model");
   for (std::size_t i = 0; i < draft.models.size(); ++i) {
-    const std::string label = Label(draft, i, "aliases");
+    const std::string label = Label(draft, i, "models.*.aliases");
     for (const Item& alias : Items(draft, i, "models.*.aliases")) {
       const std::string wrong = WhatIsWrongWithName(alias.text);
       if (!wrong.empty()) complaints.Add(alias.line, alias.column, label + ": " + Quoted(alias.text) + ": " + wrong);
@@ -94,13 +98,13 @@ void CheckDevices(const Draft& draft, Complaints& complaints) {
       std::string known;
       for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
       complaints.Add(item.line, item.column,
-                     Label(draft, i, "devices") + ": unknown device " + Quoted(item.text) +
+                     Label(draft, i, "models.*.devices") + ": unknown device " + Quoted(item.text) +
                          "; the plan has: " + known);
     }
     if (draft.plan.models[i].devices.empty()) {
       const Position at = Where(draft, i, "models.*.devices");
       complaints.Add(at.line, at.column,
-                     Label(draft, i, "devices") + ": an empty list leaves the model nowhere to go; remove the key "
+                     Label(draft, i, "models.*.devices") + ": an empty list leaves the model nowhere to go; remove the key "
                                                   "to allow every device");
     }
   }
@@ -112,7 +116,7 @@ std::size_t IndexOf(const Plan& plan, const std::string& name) {
 
 void CheckDependency(const Draft& draft, std::size_t model, const Item& item, Complaints& complaints) {
   const Plan& plan = draft.plan;
-  const std::string label = Label(draft, model, "after") + ": ";
+  const std::string label = Label(draft, model, "models.*.after") + ": ";
   const std::size_t other = IndexOf(plan, item.text);
   if (other < plan.models.size()) {
     if (plan.models[model].start == Start::kBoot && plan.models[other].start == Start::kManual) {
@@ -180,7 +184,7 @@ class CycleSearch {
     std::string cycle;
     for (auto step = start; step != path_.end(); ++step) cycle += draft_.plan.models[step->model].name + " -> ";
     complaints_.Add(item.line, item.column,
-                    Label(draft_, path_.back().model, "after") + ": models wait for each other: " + cycle +
+                    Label(draft_, path_.back().model, "models.*.after") + ": models wait for each other: " + cycle +
                         draft_.plan.models[first].name);
   }
 
@@ -217,7 +221,7 @@ void CheckBudgets(const Draft& draft, Complaints& complaints) {
     if (memory != nullptr && model.memory > memory->memory) {
       const Position at = Where(draft, i, "models.*.memory");
       complaints.Add(at.line, at.column,
-                     Label(draft, i, "memory") + ": one replica needs " + FormatBytes(model.memory) + ", but " +
+                     Label(draft, i, "models.*.memory") + ": one replica needs " + FormatBytes(model.memory) + ", but " +
                          memory->name + " has " + FormatBytes(memory->memory) + " in all; lower it, or raise devices." +
                          memory->name + ".memory");
     }
@@ -225,7 +229,7 @@ void CheckBudgets(const Draft& draft, Complaints& complaints) {
     if (threads != nullptr && model.threads > threads->threads) {
       const Position at = Where(draft, i, "models.*.threads");
       complaints.Add(at.line, at.column,
-                     Label(draft, i, "threads") + ": one replica asks for " + std::to_string(model.threads) +
+                     Label(draft, i, "models.*.threads") + ": one replica asks for " + std::to_string(model.threads) +
                          " threads, but " + threads->name + " has " + std::to_string(threads->threads) +
                          "; lower it, or raise devices." + threads->name + ".threads");
     }

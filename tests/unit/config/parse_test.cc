@@ -157,6 +157,24 @@ TEST(Parse, LongChainOfDependenciesIsFollowed) {
   EXPECT_THAT(Wrong(text), HasSubstr("models wait for each other: m0 -> m999 -> m998 -> "));
 }
 
+TEST(Parse, MistakeInDefaultsIsSaidOnceForAllModels) {
+  EXPECT_EQ(Wrong("version: 1\ndefaults:\n  memory: 15GiB\n  devices: [cpu, gpu0]\nmodels:\n"
+                  "  a: { kind: embedding, source: /a }\n  b: { kind: embedding, source: /b }\n"),
+            "berth.yaml:3:11: defaults.memory: one replica needs 15 GiB, but cpu has 14 GiB in all; lower it, or raise "
+            "devices.cpu.memory\n"
+            "berth.yaml:4:18: defaults.devices: unknown device \"gpu0\"; the plan has: cpu\n");
+}
+
+TEST(Parse, AdminSocketPathOf107BytesIsTheLongest) {
+  for (const std::size_t size : {107, 108}) {
+    const std::string path = "/" + std::string(size - 12, 'r') + "/admin.sock";
+    ASSERT_EQ(path.size(), size);
+    EXPECT_EQ(Wrong("version: 1\nserver: { admin: " + path + " }\nmodels: { a: { kind: llm, source: /a, memory: 1GiB } }\n")
+                  .empty(),
+              size == 107);
+  }
+}
+
 TEST(Parse, DefaultOfTheAdminSocketIsCheckedToo) {
   Host host = FixedHost();
   host.runtime_dir = std::string("/").append(120, 'r');

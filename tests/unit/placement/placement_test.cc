@@ -118,6 +118,11 @@ TEST(Place, ManualModelGetsTheFreestDeviceButTakesNoRoom) {
               ElementsAre("a/0 d0 wave 0", "b/0 d1 wave 0", "by-hand/0 d0 wave 0", "by-hand/1 d0 wave 0"));
 }
 
+TEST(Place, ReplicasOfAManualModelDoNotCrowdEachOther) {
+  EXPECT_THAT(Lines(PlanBuilder().Device("d0", GiB(4)).Device("d1", GiB(5)).Model("by-hand", GiB(2), 2).Manual()),
+              ElementsAre("by-hand/0 d1 wave 0", "by-hand/1 d1 wave 0"));
+}
+
 TEST(Waves, KindsLoadInTheOrderOfTheRules) {
   EXPECT_THAT(Lines(PlanBuilder()
                         .Device("cpu", GiB(9))
