@@ -57,7 +57,8 @@ Status Checkpoint::AddFile(Contents& contents, const std::filesystem::path& path
     std::string name = view.name;
     const auto [place, fresh] = contents.tensors.try_emplace(std::move(name), std::move(view));
     if (!fresh) {
-      return Invalid(path.string(), ": tensor \"", place->first, "\" is also in an earlier shard; remove one of them");
+      return Invalid(path.string(), ": tensor \"", place->first,
+                     "\" is also in an earlier shard; remove one of them");
     }
   }
   contents.files.push_back(path);

@@ -17,10 +17,14 @@ constexpr std::int64_t kLayerLimit = 1'000;
 constexpr std::int64_t kVocabLimit = std::int64_t{1} << 24;
 constexpr std::int64_t kPositionLimit = std::int64_t{1} << 20;
 
-// The bare encoder, and the classes whose checkpoints contain it beside a head that sentence vectors do not use.
-constexpr std::array<std::string_view, 6> kArchitectures = {
-    "BertModel",          "BertForMaskedLM",         "BertForPreTraining", "BertForSequenceClassification",
-    "BertForTokenClassification", "BertForQuestionAnswering"};
+// The bare encoder, and the classes whose checkpoints contain it beside a head that sentence vectors do not
+// use.
+constexpr std::array<std::string_view, 6> kArchitectures = {"BertModel",
+                                                            "BertForMaskedLM",
+                                                            "BertForPreTraining",
+                                                            "BertForSequenceClassification",
+                                                            "BertForTokenClassification",
+                                                            "BertForQuestionAnswering"};
 
 struct ActivationName {
   std::string_view name;
@@ -81,7 +85,8 @@ void RefuseOtherArithmetic(JsonFields& fields) {
     fields.Fail("position_embedding_type \"" + position + "\" is not supported; supported: absolute");
   }
   for (const std::string_view key : {"is_decoder", "add_cross_attention", "is_encoder_decoder"}) {
-    if (fields.Bool(key, false)) fields.Fail(std::string(key) + " true is not supported: this is not an encoder");
+    if (fields.Bool(key, false))
+      fields.Fail(std::string(key) + " true is not supported: this is not an encoder");
   }
   if (fields.Find("quantization_config") != nullptr) {
     fields.Fail("quantization_config is not supported; use the model's unquantized weights");
@@ -96,8 +101,8 @@ void RefuseOtherArithmetic(JsonFields& fields) {
 
 void CheckHeads(JsonFields& fields, const EncoderConfig& config) {
   if (!fields.ok() || config.hidden_size % config.heads == 0) return;
-  fields.Fail("hidden_size " + std::to_string(config.hidden_size) + " is not a multiple of num_attention_heads " +
-              std::to_string(config.heads));
+  fields.Fail("hidden_size " + std::to_string(config.hidden_size) +
+              " is not a multiple of num_attention_heads " + std::to_string(config.heads));
 }
 
 }  // namespace

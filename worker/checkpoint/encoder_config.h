@@ -1,5 +1,6 @@
-// What config.json says about an encoder of the BERT line: the numbers from which the model is built. A value that
-// changes the arithmetic is honoured or refused by name. Pure values, torch-free: both programs read them.
+// What config.json says about an encoder of the BERT line: the numbers from which the model is built. A value
+// that changes the arithmetic is honoured or refused by name. Pure values, torch-free: both programs read
+// them.
 #pragma once
 
 #include <cstdint>
@@ -15,18 +16,18 @@ enum class Activation {
   kGelu,      // x * Phi(x), by erf
   kGeluTanh,  // "gelu_new", "gelu_pytorch_tanh"
   kRelu,
-  kSilu,      // "silu", "swish"
+  kSilu,  // "silu", "swish"
 };
 
 struct EncoderConfig {
   std::string architecture;  // "BertModel", or the head's class around it: "BertForMaskedLM"
   std::int64_t vocab_size = 0;
   std::int64_t hidden_size = 0;
-  std::int64_t layers = 0;             // num_hidden_layers
-  std::int64_t heads = 0;              // num_attention_heads; divides hidden_size
+  std::int64_t layers = 0;  // num_hidden_layers
+  std::int64_t heads = 0;   // num_attention_heads; divides hidden_size
   std::int64_t intermediate_size = 0;
-  std::int64_t positions = 0;          // max_position_embeddings
-  std::int64_t token_types = 0;        // type_vocab_size
+  std::int64_t positions = 0;    // max_position_embeddings
+  std::int64_t token_types = 0;  // type_vocab_size
   Activation activation = Activation::kGelu;
   double layer_norm_eps = 1e-12;
 

@@ -1,6 +1,6 @@
 // Typed reading of one JSON object's fields. The first mistake sticks and every later read returns a harmless
-// value, so that a parser reads all its fields in a row and asks for the error once at the end. Refers to the JSON
-// value: lives on the stack of the function that parses it.
+// value, so that a parser reads all its fields in a row and asks for the error once at the end. Refers to the
+// JSON value: lives on the stack of the function that parses it.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ class JsonFields {
   // Without a fallback an absent field is an error.
   std::int64_t Integer(std::string_view key, std::int64_t least, std::int64_t most,
                        std::optional<std::int64_t> fallback = std::nullopt);
-  double Number(std::string_view key, double least, double most, std::optional<double> fallback = std::nullopt);
+  double Number(std::string_view key, double least, double most,
+                std::optional<double> fallback = std::nullopt);
   bool Bool(std::string_view key, std::optional<bool> fallback = std::nullopt);
   std::string String(std::string_view key, std::optional<std::string> fallback = std::nullopt);
   // An absent object or array reads as a shared empty one when optional, else as an error.

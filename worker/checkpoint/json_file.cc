@@ -10,8 +10,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Builds the tree from the parser's events. The parser itself keeps its nesting on the heap; what would overflow a
-// stack is the destructor of a tree that is too deep, so depth is refused before the tree grows.
+// Builds the tree from the parser's events. The parser itself keeps its nesting on the heap; what would
+// overflow a stack is the destructor of a tree that is too deep, so depth is refused before the tree grows.
 class TreeBuilder : public nlohmann::json_sax<Json> {
  public:
   TreeBuilder(const std::string& name, std::size_t depth) : name_(name), depth_(depth) {}
@@ -40,8 +40,8 @@ class TreeBuilder : public nlohmann::json_sax<Json> {
     if (exception.id == kNumberOutOfRange) {
       return Fail("has a number that is out of range near byte " + std::to_string(position));
     }
-    return Fail("is not valid JSON at byte " + std::to_string(position) +
-                "; was it truncated or edited? (" + Reason(exception.what()) + ")");
+    return Fail("is not valid JSON at byte " + std::to_string(position) + "; was it truncated or edited? (" +
+                Reason(exception.what()) + ")");
   }
 
   const std::string& error() const { return error_; }
@@ -50,10 +50,12 @@ class TreeBuilder : public nlohmann::json_sax<Json> {
  private:
   static constexpr int kNumberOutOfRange = 406;  // nlohmann's exception id
 
-  static std::string Shorten(const std::string& text) { return text.size() > 80 ? text.substr(0, 80) + "…" : text; }
+  static std::string Shorten(const std::string& text) {
+    return text.size() > 80 ? text.substr(0, 80) + "…" : text;
+  }
 
-  // "[json.exception.parse_error.101] parse error at line 1, column 9: syntax error …" without its brackets, and
-  // without the echo of what was read, which can be the whole of a hostile file.
+  // "[json.exception.parse_error.101] parse error at line 1, column 9: syntax error …" without its brackets,
+  // and without the echo of what was read, which can be the whole of a hostile file.
   static std::string Reason(std::string what) {
     if (const auto bracket = what.find("] "); bracket != std::string::npos) what.erase(0, bracket + 2);
     if (const auto echo = what.find("; last read"); echo != std::string::npos) what.erase(echo);
@@ -93,16 +95,16 @@ class TreeBuilder : public nlohmann::json_sax<Json> {
   std::size_t depth_;
   std::string error_;
   Json root_;
-  Json* member_ = nullptr;    // where the value after a key goes
-  std::vector<Json*> open_;   // a container's address is stable while it is open: only the innermost one grows
+  Json* member_ = nullptr;   // where the value after a key goes
+  std::vector<Json*> open_;  // a container's address is stable while it is open: only the innermost one grows
 };
 
 }  // namespace
 
 Result<Json> ParseJson(std::string_view text, const std::string& name, const JsonLimits& limits) {
   if (text.size() > limits.size.count) {
-    return Invalid(name, ": has ", FormatBytes({text.size()}), " of JSON, more than the ", FormatBytes(limits.size),
-                   " allowed");
+    return Invalid(name, ": has ", FormatBytes({text.size()}), " of JSON, more than the ",
+                   FormatBytes(limits.size), " allowed");
   }
   TreeBuilder builder(name, limits.depth);
   if (!Json::sax_parse(text, &builder)) return Invalid(builder.error());

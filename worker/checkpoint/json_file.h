@@ -1,6 +1,7 @@
-// Bounded JSON: the one way in which a model's side files (config.json, tokenizer.json, safetensors headers) are
-// parsed. A file from a stranger can make neither the parser nor the tree's destructor run out of stack (nesting is
-// bounded), nor mean two things at once (a key that occurs twice in one object is an error). No exception escapes.
+// Bounded JSON: the one way in which a model's side files (config.json, tokenizer.json, safetensors headers)
+// are parsed. A file from a stranger can make neither the parser nor the tree's destructor run out of stack
+// (nesting is bounded), nor mean two things at once (a key that occurs twice in one object is an error). No
+// exception escapes.
 #pragma once
 
 #include <cstddef>
@@ -19,9 +20,10 @@ struct JsonLimits {
   std::size_t depth = 64;  // arrays and objects inside each other
 };
 
-// `name` is what messages call the text: usually the path of its file. Errors: too large, not JSON (with the byte
-// offset), nested deeper than the limit, a duplicate key, a number out of range, invalid UTF-8.
-Result<nlohmann::json> ParseJson(std::string_view text, const std::string& name, const JsonLimits& limits = {});
+// `name` is what messages call the text: usually the path of its file. Errors: too large, not JSON (with the
+// byte offset), nested deeper than the limit, a duplicate key, a number out of range, invalid UTF-8.
+Result<nlohmann::json> ParseJson(std::string_view text, const std::string& name,
+                                 const JsonLimits& limits = {});
 
 // Reads and parses a regular file. Errors: those of MappedFile::Open and ParseJson.
 Result<nlohmann::json> ReadJsonFile(const std::filesystem::path& path, const JsonLimits& limits = {});

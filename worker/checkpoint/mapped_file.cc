@@ -26,7 +26,8 @@ Status CheckSize(const struct stat& info, const std::string& name, Bytes limit) 
   if (info.st_size == 0) return Invalid(name, ": is empty; was its download or copy interrupted?");
   const Bytes size{static_cast<std::uint64_t>(info.st_size)};
   if (size > limit) {
-    return Invalid(name, ": has ", FormatBytes(size), ", more than the ", FormatBytes(limit), " allowed for such a file");
+    return Invalid(name, ": has ", FormatBytes(size), ", more than the ", FormatBytes(limit),
+                   " allowed for such a file");
   }
   return Ok();
 }

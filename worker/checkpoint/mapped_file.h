@@ -1,7 +1,7 @@
-// A whole regular file mapped read-only, unmapped by the destructor. The pages belong to the page cache: replicas
-// that map one file share them. The mapping outlives the path (a file replaced by rename keeps its old bytes); a
-// file truncated in place while mapped raises SIGBUS on access, as everywhere on POSIX. Any thread may read; the
-// class never writes and never locks.
+// A whole regular file mapped read-only, unmapped by the destructor. The pages belong to the page cache:
+// replicas that map one file share them. The mapping outlives the path (a file replaced by rename keeps its
+// old bytes); a file truncated in place while mapped raises SIGBUS on access, as everywhere on POSIX. Any
+// thread may read; the class never writes and never locks.
 #pragma once
 
 #include <cstddef>

@@ -13,11 +13,12 @@
 namespace berth::checkpoint {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "safetensors are little-endian and are mapped as they are");
+static_assert(std::endian::native == std::endian::little,
+              "safetensors are little-endian and are mapped as they are");
 
-constexpr std::uint64_t kPrefixBytes = 8;              // the header's length
-constexpr std::uint64_t kHeaderLimit = 100'000'000;    // the format's own bound
-constexpr std::size_t kHeaderDepth = 8;                // {tensor: {shape: [n]}} needs 3
+constexpr std::uint64_t kPrefixBytes = 8;            // the header's length
+constexpr std::uint64_t kHeaderLimit = 100'000'000;  // the format's own bound
+constexpr std::size_t kHeaderDepth = 8;              // {tensor: {shape: [n]}} needs 3
 constexpr std::size_t kRankLimit = 16;
 constexpr std::int64_t kDimensionLimit = std::int64_t{1} << 56;  // keeps the product's check within 64 bits
 
@@ -29,9 +30,9 @@ struct DtypeRow {
 
 // In the order of the enumeration.
 constexpr std::array kDtypes = {
-    DtypeRow{"F64", Dtype::F64, 8}, DtypeRow{"F32", Dtype::F32, 4},   DtypeRow{"F16", Dtype::F16, 2},
+    DtypeRow{"F64", Dtype::F64, 8},   DtypeRow{"F32", Dtype::F32, 4}, DtypeRow{"F16", Dtype::F16, 2},
     DtypeRow{"BF16", Dtype::BF16, 2}, DtypeRow{"I64", Dtype::I64, 8}, DtypeRow{"I32", Dtype::I32, 4},
-    DtypeRow{"I16", Dtype::I16, 2}, DtypeRow{"I8", Dtype::I8, 1},     DtypeRow{"U8", Dtype::U8, 1},
+    DtypeRow{"I16", Dtype::I16, 2},   DtypeRow{"I8", Dtype::I8, 1},   DtypeRow{"U8", Dtype::U8, 1},
     DtypeRow{"BOOL", Dtype::BOOL, 1},
 };
 
@@ -94,7 +95,8 @@ std::vector<std::int64_t> ReadShape(JsonFields& fields) {
   for (const auto& extent : array) {
     const bool integer = extent.is_number_unsigned();  // the parser makes every non-negative integer unsigned
     if (!integer || extent.get<std::uint64_t>() > static_cast<std::uint64_t>(kDimensionLimit)) {
-      fields.Fail("\"shape\" holds " + extent.dump().substr(0, 40) + "; dimensions are integers from 0 to 2^56");
+      fields.Fail("\"shape\" holds " + extent.dump().substr(0, 40) +
+                  "; dimensions are integers from 0 to 2^56");
       return shape;
     }
     shape.push_back(extent.get<std::int64_t>());
@@ -181,18 +183,19 @@ Status Lay(std::vector<Entry>& entries, std::span<const std::byte> data, const s
                      " bytes of data; the file is truncated or corrupt, download it again");
     }
     if (entry.begin < next) {
-      return Invalid(where, "begins at byte ", entry.begin, ", inside the tensor before it, which ends at ", next);
+      return Invalid(where, "begins at byte ", entry.begin, ", inside the tensor before it, which ends at ",
+                     next);
     }
     if (entry.begin > next) {
-      return Invalid(where, "begins at byte ", entry.begin, ", ", entry.begin - next, " bytes after the end of what ",
-                     "comes before; the format has no holes");
+      return Invalid(where, "begins at byte ", entry.begin, ", ", entry.begin - next,
+                     " bytes after the end of what ", "comes before; the format has no holes");
     }
     entry.view.data = data.subspan(entry.begin, entry.end - entry.begin);
     next = entry.end;
   }
   if (next == data.size()) return Ok();
-  return Invalid(name, ": its tensors end at byte ", next, ", but ", data.size(), " bytes of data are there; the ",
-                 "file is corrupt, download it again");
+  return Invalid(name, ": its tensors end at byte ", next, ", but ", data.size(),
+                 " bytes of data are there; the ", "file is corrupt, download it again");
 }
 
 }  // namespace
@@ -212,7 +215,8 @@ Result<std::vector<TensorView>> ParseSafetensors(std::span<const std::byte> file
   if (!header) return header.error();
   auto entries = ReadEntries(*header, name);
   if (!entries) return entries.error();
-  if (Status laid = Lay(*entries, file.subspan(kPrefixBytes + header->size()), name); !laid) return laid.error();
+  if (Status laid = Lay(*entries, file.subspan(kPrefixBytes + header->size()), name); !laid)
+    return laid.error();
   std::vector<TensorView> views;
   views.reserve(entries->size());
   for (Entry& entry : *entries) views.push_back(std::move(entry.view));

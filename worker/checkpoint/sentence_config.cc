@@ -10,7 +10,7 @@
 namespace berth::checkpoint {
 namespace {
 
-constexpr std::size_t kPromptLimit = 64;          // how many
+constexpr std::size_t kPromptLimit = 64;           // how many
 constexpr std::size_t kPromptBytesLimit = 16'384;  // each
 
 struct PoolingRow {
@@ -54,11 +54,13 @@ void ReadPoolingFlags(JsonFields& fields, SentenceConfig& config) {
     if (!fields.Bool(row.key, row.pooling == Pooling::kMean && row.supported)) continue;
     chosen.emplace_back(row.key);
     config.pooling = row.pooling;
-    if (!row.supported) fields.Fail(std::string(row.key) + " is not supported; supported: mean, cls, lasttoken, max");
+    if (!row.supported)
+      fields.Fail(std::string(row.key) + " is not supported; supported: mean, cls, lasttoken, max");
   }
   if (chosen.empty()) fields.Fail("no pooling mode is true; set exactly one of them");
   if (chosen.size() < 2) return;
-  fields.Fail(chosen[0] + " and " + chosen[1] + " are both true (pooling_mode_mean_tokens is unless it is set to " +
+  fields.Fail(chosen[0] + " and " + chosen[1] +
+              " are both true (pooling_mode_mean_tokens is unless it is set to " +
               "false); exactly one is supported");
 }
 
@@ -74,8 +76,8 @@ Status ReadPooling(const std::filesystem::path& path, const EncoderConfig& encod
   config.include_prompt = fields.Bool("include_prompt", true);
   const auto dimension = fields.Integer("word_embedding_dimension", 1, 1 << 20, encoder.hidden_size);
   if (dimension != encoder.hidden_size) {
-    fields.Fail("word_embedding_dimension " + std::to_string(dimension) + " is not the encoder's hidden_size " +
-                std::to_string(encoder.hidden_size));
+    fields.Fail("word_embedding_dimension " + std::to_string(dimension) +
+                " is not the encoder's hidden_size " + std::to_string(encoder.hidden_size));
   }
   if (!fields.ok()) return fields.error();
   return Ok();
@@ -91,7 +93,8 @@ std::string LastPart(const std::string& type) { return type.substr(type.rfind('.
 
 // A folder of the model directory, nothing that leads out of it.
 bool IsInside(const std::string& path) {
-  return path.find("..") == std::string::npos && path.find('\0') == std::string::npos && !path.starts_with('/');
+  return path.find("..") == std::string::npos && path.find('\0') == std::string::npos &&
+         !path.starts_with('/');
 }
 
 Result<std::vector<Module>> ReadModules(const nlohmann::json& json, const std::string& name) {
@@ -103,10 +106,12 @@ Result<std::vector<Module>> ReadModules(const nlohmann::json& json, const std::s
     Module module{LastPart(type), fields.String("path", "")};
     if (!fields.ok()) return fields.error();
     if (module.type != "Transformer" && module.type != "Pooling" && module.type != "Normalize") {
-      return Invalid(name, ": module \"", type, "\" is not supported; supported: Transformer, Pooling, Normalize");
+      return Invalid(name, ": module \"", type,
+                     "\" is not supported; supported: Transformer, Pooling, Normalize");
     }
     if (!IsInside(module.path)) {
-      return Invalid(name, ": module \"", type, "\" lies in \"", module.path, "\", outside of the model's folder");
+      return Invalid(name, ": module \"", type, "\" lies in \"", module.path,
+                     "\", outside of the model's folder");
     }
     modules.push_back(std::move(module));
   }
@@ -117,7 +122,8 @@ Status CheckOrder(const std::vector<Module>& modules, const std::string& name) {
   std::string order;
   for (const Module& module : modules) order += (order.empty() ? "" : ", ") + module.type;
   if (order != "Transformer, Pooling" && order != "Transformer, Pooling, Normalize") {
-    return Invalid(name, ": lists ", order, "; supported: Transformer, Pooling and, optionally, Normalize, in this order");
+    return Invalid(name, ": lists ", order,
+                   "; supported: Transformer, Pooling and, optionally, Normalize, in this order");
   }
   if (!modules[0].path.empty()) {
     return Invalid(name, ": the Transformer lies in the folder \"", modules[0].path,
@@ -182,7 +188,8 @@ Status ApplyPrompts(const std::filesystem::path& dir, SentenceConfig& config) {
   if (Status read = ReadPrompts(prompts, path.string() + ": prompts", config); !read) return read;
   if (fields.Find("default_prompt_name") != nullptr) {
     const std::string name = fields.String("default_prompt_name");
-    if (!config.prompts.contains(name)) fields.Fail("default_prompt_name \"" + name + "\" is not one of \"prompts\"");
+    if (!config.prompts.contains(name))
+      fields.Fail("default_prompt_name \"" + name + "\" is not one of \"prompts\"");
     config.default_prompt = name;
   }
   if (!fields.ok()) return fields.error();
@@ -193,10 +200,14 @@ Status ApplyPrompts(const std::filesystem::path& dir, SentenceConfig& config) {
 
 std::string_view PoolingName(Pooling pooling) {
   switch (pooling) {
-    case Pooling::kMean: return "mean";
-    case Pooling::kCls: return "cls";
-    case Pooling::kLastToken: return "last_token";
-    case Pooling::kMax: return "max";
+    case Pooling::kMean:
+      return "mean";
+    case Pooling::kCls:
+      return "cls";
+    case Pooling::kLastToken:
+      return "last_token";
+    case Pooling::kMax:
+      return "max";
   }
   return "";
 }

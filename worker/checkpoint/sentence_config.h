@@ -1,7 +1,8 @@
-// How token vectors become one sentence vector: what the sentence-transformers side files of a model directory say
-// (modules.json, 1_Pooling/config.json, sentence_bert_config.json, config_sentence_transformers.json). Files that
-// are absent mean: mean pooling, normalised (clients of /v1/embeddings expect unit vectors), no prompts, as many
-// tokens as the model has positions. With a modules.json the vectors are normalised exactly if it lists Normalize.
+// How token vectors become one sentence vector: what the sentence-transformers side files of a model
+// directory say (modules.json, 1_Pooling/config.json, sentence_bert_config.json,
+// config_sentence_transformers.json). Files that are absent mean: mean pooling, normalised (clients of
+// /v1/embeddings expect unit vectors), no prompts, as many tokens as the model has positions. With a
+// modules.json the vectors are normalised exactly if it lists Normalize.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +31,8 @@ struct SentenceConfig {
   std::optional<std::string> default_prompt;                // a name of `prompts`
 };
 
-// Errors name the file: a module (Dense, …) or pooling mode that is not supported, none or two pooling modes at once,
-// a dimension that is not the encoder's, a default prompt that does not exist.
+// Errors name the file: a module (Dense, …) or pooling mode that is not supported, none or two pooling modes
+// at once, a dimension that is not the encoder's, a default prompt that does not exist.
 Result<SentenceConfig> ReadSentenceConfig(const std::filesystem::path& dir, const EncoderConfig& encoder);
 
 }  // namespace berth::checkpoint

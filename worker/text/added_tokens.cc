@@ -10,7 +10,9 @@ namespace {
 
 bool IsWordBefore(std::string_view text, std::size_t at) { return at > 0 && IsWord(DecodeBefore(text, at)); }
 
-bool IsWordAt(std::string_view text, std::size_t at) { return at < text.size() && IsWord(DecodeAt(text, at)); }
+bool IsWordAt(std::string_view text, std::size_t at) {
+  return at < text.size() && IsWord(DecodeAt(text, at));
+}
 
 // Where the white space that ends at `at` begins, not before `floor`.
 std::size_t SkipSpaceBack(std::string_view text, std::size_t floor, std::size_t at) {
@@ -42,7 +44,8 @@ void AddedTokenMatcher::Add(const AddedToken& token, std::string_view pattern) {
     }
     node = child;
   }
-  if (trie_[static_cast<std::size_t>(node)].token != kNothing) return;  // the first of two equal patterns wins
+  if (trie_[static_cast<std::size_t>(node)].token != kNothing)
+    return;  // the first of two equal patterns wins
   trie_[static_cast<std::size_t>(node)].token = static_cast<int>(tokens_.size());
   tokens_.push_back({token.id, token.single_word, token.lstrip, token.rstrip});
   begins_[static_cast<unsigned char>(pattern.front())] = true;
@@ -65,7 +68,8 @@ std::pair<int, std::size_t> AddedTokenMatcher::LongestAt(std::string_view text, 
   return longest;
 }
 
-std::optional<AddedTokenMatcher::Match> AddedTokenMatcher::Next(std::string_view text, std::size_t from) const {
+std::optional<AddedTokenMatcher::Match> AddedTokenMatcher::Next(std::string_view text,
+                                                                std::size_t from) const {
   if (tokens_.empty()) return std::nullopt;
   for (std::size_t at = from; at < text.size();) {
     if (!begins_[static_cast<unsigned char>(text[at])]) {

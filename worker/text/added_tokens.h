@@ -1,5 +1,5 @@
-// Tokens that are recognised in the text itself, before the model sees it: "[CLS]", "[MASK]", or words added after
-// training. Found leftmost first, the longest of those that begin at one place. Immutable once built.
+// Tokens that are recognised in the text itself, before the model sees it: "[CLS]", "[MASK]", or words added
+// after training. Found leftmost first, the longest of those that begin at one place. Immutable once built.
 #pragma once
 
 #include <array>
@@ -32,8 +32,8 @@ struct AddedToken {
 Result<std::vector<AddedToken>> ParseAddedTokens(const nlohmann::json& list, const Vocabulary& vocabulary,
                                                  const std::string& where);
 
-// Errors: two tokens with one id or one text; an id that the model gives to another token; a token that the model
-// knows by another id.
+// Errors: two tokens with one id or one text; an id that the model gives to another token; a token that the
+// model knows by another id.
 Status CheckAddedTokens(const std::vector<AddedToken>& tokens, const Vocabulary& vocabulary,
                         const std::string& where);
 
@@ -62,8 +62,8 @@ class AddedTokenMatcher {
   };
   static constexpr int kNothing = -1;
   struct Node {
-    int token = kNothing;                       // index of the pattern that ends here
-    std::vector<std::pair<char, int>> next;     // byte -> node
+    int token = kNothing;                    // index of the pattern that ends here
+    std::vector<std::pair<char, int>> next;  // byte -> node
   };
   int Child(int node, char byte) const;
   std::pair<int, std::size_t> LongestAt(std::string_view text, std::size_t at) const;  // token, end

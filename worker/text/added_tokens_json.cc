@@ -13,8 +13,8 @@ constexpr std::size_t kTokenLimit = 100'000;
 Status CheckClash(const AddedToken& token, const Vocabulary& vocabulary, const std::string& where) {
   const auto known = vocabulary.Find(token.content);
   if (known && *known != token.id) {
-    return Invalid(where, ": \"", token.content, "\" has the id ", token.id, ", but the model's vocabulary gives it ",
-                   *known);
+    return Invalid(where, ": \"", token.content, "\" has the id ", token.id,
+                   ", but the model's vocabulary gives it ", *known);
   }
   if (!known && vocabulary.Has(token.id)) {
     return Invalid(where, ": \"", token.content, "\" has the id ", token.id, ", which is \"",
@@ -47,7 +47,8 @@ Result<AddedToken> ReadAddedToken(const nlohmann::json& value, const std::string
 
 Result<std::vector<AddedToken>> ParseAddedTokens(const nlohmann::json& list, const Vocabulary& vocabulary,
                                                  const std::string& where) {
-  if (list.size() > kTokenLimit) return Invalid(where, ": has ", list.size(), " tokens, more than ", kTokenLimit);
+  if (list.size() > kTokenLimit)
+    return Invalid(where, ": has ", list.size(), " tokens, more than ", kTokenLimit);
   std::vector<AddedToken> tokens;
   for (const auto& value : list) {
     auto token = ReadAddedToken(value, where + "[" + std::to_string(tokens.size()) + "]");
@@ -65,7 +66,8 @@ Status CheckAddedTokens(const std::vector<AddedToken>& tokens, const Vocabulary&
   for (const AddedToken& token : tokens) {
     if (Status checked = CheckClash(token, vocabulary, where); !checked) return checked;
     if (!ids.insert(token.id).second) return Invalid(where, ": the id ", token.id, " occurs twice");
-    if (!contents.insert(token.content).second) return Invalid(where, ": \"", token.content, "\" occurs twice");
+    if (!contents.insert(token.content).second)
+      return Invalid(where, ": \"", token.content, "\" occurs twice");
   }
   return Ok();
 }

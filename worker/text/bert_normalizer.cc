@@ -14,11 +14,13 @@ int CombiningClass(char32_t point) {
   return utf8proc_get_property(static_cast<utf8proc_int32_t>(point))->combining_class;
 }
 
-// Unicode's canonical ordering: marks after the same base by their class, equal classes in the order of the text.
+// Unicode's canonical ordering: marks after the same base by their class, equal classes in the order of the
+// text.
 void OrderMarks(std::vector<char32_t>& points) {
   for (auto begin = points.begin(); begin != points.end();) {
     begin = std::find_if(begin, points.end(), [](char32_t point) { return CombiningClass(point) != 0; });
-    const auto end = std::find_if(begin, points.end(), [](char32_t point) { return CombiningClass(point) == 0; });
+    const auto end =
+        std::find_if(begin, points.end(), [](char32_t point) { return CombiningClass(point) == 0; });
     std::ranges::stable_sort(begin, end, {}, CombiningClass);
     begin = end;
   }
@@ -61,7 +63,8 @@ void BertNormalizer::Apply(std::string_view text, std::string& out, std::vector<
     const std::size_t other = SkipAscii(text, at);
     ApplyAscii(text.substr(at, other - at), out);
     at = SkipNonAscii(text, other);
-    // ASCII neither decomposes nor takes part in the ordering of marks: a stretch between two is a world of its own.
+    // ASCII neither decomposes nor takes part in the ordering of marks: a stretch between two is a world of
+    // its own.
     if (at > other) ApplyOther(text.substr(other, at - other), out, points);
   }
 }
@@ -78,7 +81,8 @@ void BertNormalizer::ApplyAscii(std::string_view text, std::string& out) const {
   out.resize(static_cast<std::size_t>(next - out.data()));
 }
 
-void BertNormalizer::ApplyOther(std::string_view text, std::string& out, std::vector<char32_t>& points) const {
+void BertNormalizer::ApplyOther(std::string_view text, std::string& out,
+                                std::vector<char32_t>& points) const {
   Clean(text, points);
   if (options_.strip_accents) {
     Decompose(points);

@@ -1,6 +1,6 @@
 // BERT's own normalisation, in its published order: clean (drop control characters, make every white space a
-// blank), put blanks around CJK ideographs, strip accents (decompose, drop nonspacing marks), lower-case. ASCII goes
-// through a table.
+// blank), put blanks around CJK ideographs, strip accents (decompose, drop nonspacing marks), lower-case.
+// ASCII goes through a table.
 #pragma once
 
 #include <array>

@@ -1,5 +1,6 @@
-// Ids' texts put together again: tokens that continue a word lose their prefix, the others get a blank in front, and
-// the blanks that a tokenizer puts before punctuation and English contractions are taken back. Immutable.
+// Ids' texts put together again: tokens that continue a word lose their prefix, the others get a blank in
+// front, and the blanks that a tokenizer puts before punctuation and English contractions are taken back.
+// Immutable.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -11,7 +12,7 @@
 namespace berth::text {
 
 struct Decoder {
-  std::string prefix;    // "": no token continues a word
+  std::string prefix;  // "": no token continues a word
   bool cleanup = false;
 
   // tokenizer.json's "decoder"; null puts blanks between the tokens. Errors begin with `where`.

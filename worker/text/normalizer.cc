@@ -59,7 +59,8 @@ struct StepRunner {
 
   void operator()(const ReplaceStep& step) const {
     std::size_t at = 0;
-    for (auto found = text.find(step.pattern); found != std::string_view::npos; found = text.find(step.pattern, at)) {
+    for (auto found = text.find(step.pattern); found != std::string_view::npos;
+         found = text.find(step.pattern, at)) {
       out.append(text, at, found - at).append(step.content);
       at = found + step.pattern.size();
     }

@@ -28,8 +28,8 @@ struct PrependStep {
   std::string text;  // in front of a text that is not empty
 };
 
-using NormalizerStep = std::variant<BertNormalizer, LowercaseStep, StripAccentsStep, UnicodeFormStep, StripStep,
-                                    ReplaceStep, PrependStep>;
+using NormalizerStep = std::variant<BertNormalizer, LowercaseStep, StripAccentsStep, UnicodeFormStep,
+                                    StripStep, ReplaceStep, PrependStep>;
 
 class Normalizer {
  public:
@@ -39,7 +39,8 @@ class Normalizer {
   // null is no normalisation. Errors, beginning with `where`: a type that is not supported, by name; fields.
   static Result<Normalizer> Parse(const nlohmann::json& value, const std::string& where);
 
-  // `text` itself or one of the workspace's buffers: valid until the next call with it. The text is valid UTF-8.
+  // `text` itself or one of the workspace's buffers: valid until the next call with it. The text is valid
+  // UTF-8.
   std::string_view Run(std::string_view text, Workspace& workspace) const;
 
  private:

@@ -10,8 +10,8 @@ namespace {
 using checkpoint::JsonFields;
 
 constexpr std::size_t kStepLimit = 32;
-constexpr std::size_t kTextLimit = 256;     // bytes of a Replace or Prepend
-constexpr std::size_t kGrowthLimit = 64;    // how much longer all Replace steps together may make a text
+constexpr std::size_t kTextLimit = 256;   // bytes of a Replace or Prepend
+constexpr std::size_t kGrowthLimit = 64;  // how much longer all Replace steps together may make a text
 
 class Parser {
  public:
@@ -54,9 +54,10 @@ class Parser {
     } else if (type == "Prepend") {
       steps_.emplace_back(PrependStep{ReadText(fields, "prepend")});
     } else if (!AddUnicodeForm(type)) {
-      fields.Fail("normalizer \"" + type +
-                  "\" is not supported; supported: BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, StripAccents, "
-                  "Strip, Replace, Prepend, Sequence");
+      fields.Fail(
+          "normalizer \"" + type +
+          "\" is not supported; supported: BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, StripAccents, "
+          "Strip, Replace, Prepend, Sequence");
     }
   }
 
@@ -100,14 +101,16 @@ class Parser {
       return;
     }
     ReplaceStep step{ReadText(pattern, "String"), ReadText(fields, "content")};
-    if (pattern.ok() && step.pattern.empty()) pattern.Fail("\"String\" is empty; there is nothing to replace");
+    if (pattern.ok() && step.pattern.empty())
+      pattern.Fail("\"String\" is empty; there is nothing to replace");
     if (!pattern.ok()) {
       fields.Fail("bad pattern (" + pattern.error().message + ")");
       return;
     }
     growth_ *= 1 + step.content.size() / step.pattern.size();
     if (growth_ > kGrowthLimit) {
-      fields.Fail("its Replace steps can make a text more than " + std::to_string(kGrowthLimit) + " times longer");
+      fields.Fail("its Replace steps can make a text more than " + std::to_string(kGrowthLimit) +
+                  " times longer");
       return;
     }
     steps_.emplace_back(std::move(step));

@@ -29,8 +29,8 @@ struct Pipeline {
 // tokenizer.json. Errors name the file and the component.
 Result<std::unique_ptr<const Pipeline>> ReadTokenizerJson(const std::filesystem::path& path);
 
-// vocab.txt, one token a line, its id the line's number from 0; `config` is tokenizer_config.json, which may be absent
-// and then means an uncased BERT.
+// vocab.txt, one token a line, its id the line's number from 0; `config` is tokenizer_config.json, which may
+// be absent and then means an uncased BERT.
 Result<std::unique_ptr<const Pipeline>> ReadVocabTxt(const std::filesystem::path& vocab,
                                                      const std::filesystem::path& config);
 

@@ -1,5 +1,7 @@
 #include "worker/text/post_processor.h"
 
+#include <utility>
+
 #include "worker/checkpoint/json_fields.h"
 #include "worker/text/vocabulary.h"
 
@@ -28,13 +30,19 @@ class Parser {
   PostProcessor TakeResult() { return std::move(result_); }
 
  private:
-  // Each step wraps what the steps before it made.
-  Status Wrap(const PostProcessor& step, const std::string& where) {
-    result_.prefix.insert(result_.prefix.begin(), step.prefix.begin(), step.prefix.end());
-    result_.suffix.insert(result_.suffix.end(), step.suffix.begin(), step.suffix.end());
-    const std::size_t count = result_.prefix.size() + result_.suffix.size();
-    if (count <= kSpecialLimit) return Ok();
-    return Invalid(where, ": puts ", count, " special tokens around a text, more than ", kSpecialLimit);
+  // The reference gives two steps in a row a meaning that nobody asks for: it wraps the first one's special
+  // tokens as if they were texts of their own.
+  Status Set(PostProcessor step, const std::string& where) {
+    if (done_)
+      return Invalid(where,
+                     ": is the second processor that puts special tokens around a text; supported: one");
+    const std::size_t count = step.prefix.size() + step.suffix.size();
+    if (count > kSpecialLimit) {
+      return Invalid(where, ": puts ", count, " special tokens around a text, more than ", kSpecialLimit);
+    }
+    result_ = std::move(step);
+    done_ = true;
+    return Ok();
   }
 
   Status AddSequence(JsonFields& fields) {
@@ -51,7 +59,8 @@ class Parser {
     const bool in_range = id >= 0 && id < Vocabulary::kIdLimit;
     const std::string_view text = in_range ? text_of_(static_cast<TokenId>(id)) : std::string_view();
     if (text.empty()) {
-      return Invalid(where, ": special token \"", content, "\" has the id ", id, ", which the vocabulary lacks");
+      return Invalid(where, ": special token \"", content, "\" has the id ", id,
+                     ", which the vocabulary lacks");
     }
     if (text == content) return static_cast<TokenId>(id);
     return Invalid(where, ": special token \"", content, "\" has the id ", id, ", which is \"", text,
@@ -63,7 +72,8 @@ class Parser {
     const auto& pair = fields.Array(key);
     if (!fields.ok()) return fields.error();
     if (pair.size() != 2 || !pair[0].is_string() || !pair[1].is_number_unsigned()) {
-      return Invalid(fields.where(), ": \"", std::string(key), "\" must be a token and its id, [\"[SEP]\", 102]");
+      return Invalid(fields.where(), ": \"", std::string(key),
+                     "\" must be a token and its id, [\"[SEP]\", 102]");
     }
     return CheckId(pair[1].get<std::int64_t>(), pair[0].get<std::string>(), fields.where());
   }
@@ -73,7 +83,7 @@ class Parser {
     if (!cls) return cls.error();
     const auto sep = ReadPair(fields, "sep");
     if (!sep) return sep.error();
-    return Wrap({{*cls}, {*sep}}, fields.where());
+    return Set({{*cls}, {*sep}}, fields.where());
   }
 
   // {"id": "[CLS]", "ids": [101], "tokens": ["[CLS]"]}
@@ -81,7 +91,8 @@ class Parser {
     const auto& table = fields.Object("special_tokens");
     if (!fields.ok()) return fields.error();
     if (!table.contains(name)) {
-      return Invalid(fields.where(), ": the template uses \"", name, "\", which special_tokens does not define");
+      return Invalid(fields.where(), ": the template uses \"", name,
+                     "\", which special_tokens does not define");
     }
     const std::string where = fields.where() + ".special_tokens[\"" + name + "\"]";
     JsonFields special(table.at(name), where);
@@ -89,7 +100,8 @@ class Parser {
     const auto& tokens = special.Array("tokens");
     if (!special.ok()) return special.error();
     if (list.empty() || list.size() != tokens.size()) {
-      return Invalid(where, ": has ", list.size(), " ids and ", tokens.size(), " tokens; as many of each are needed");
+      return Invalid(where, ": has ", list.size(), " ids and ", tokens.size(),
+                     " tokens; as many of each are needed");
     }
     for (std::size_t i = 0; i < list.size(); ++i) {
       if (!list[i].is_number_unsigned()) return Invalid(where, ": \"ids\" must be non-negative integers");
@@ -102,8 +114,8 @@ class Parser {
   }
 
   // {"SpecialToken": {"id": "[CLS]", "type_id": 0}} or {"Sequence": {"id": "A", "type_id": 0}}
-  Status AddPiece(JsonFields& fields, const nlohmann::json& piece, const std::string& where, PostProcessor& step,
-                  bool& seen_text) const {
+  Status AddPiece(JsonFields& fields, const nlohmann::json& piece, const std::string& where,
+                  PostProcessor& step, bool& seen_text) const {
     JsonFields outer(piece, where);
     const bool is_text = outer.Find("Sequence") != nullptr;
     JsonFields inner(outer.Object(is_text ? "Sequence" : "SpecialToken"), where);
@@ -111,9 +123,11 @@ class Parser {
     const auto type = inner.Integer("type_id", 0, 255, 0);
     if (!outer.ok()) return outer.error();
     if (!inner.ok()) return inner.error();
-    if (type != 0) return Invalid(where, ": type_id ", type, " is not supported for a single text; supported: 0");
+    if (type != 0)
+      return Invalid(where, ": type_id ", type, " is not supported for a single text; supported: 0");
     if (!is_text) return AddSpecial(fields, id, seen_text ? step.suffix : step.prefix);
-    if (id != "A" || seen_text) return Invalid(where, ": the template must hold the sequence \"A\" exactly once");
+    if (id != "A" || seen_text)
+      return Invalid(where, ": the template must hold the sequence \"A\" exactly once");
     seen_text = true;
     return Ok();
   }
@@ -130,11 +144,12 @@ class Parser {
       if (i >= kSpecialLimit) return Invalid(where, ": has more than ", kSpecialLimit, " pieces");
     }
     if (!seen_text) return Invalid(where, ": the template must hold the sequence \"A\" exactly once");
-    return Wrap(step, fields.where());
+    return Set(std::move(step), fields.where());
   }
 
   const std::function<std::string_view(TokenId)>& text_of_;
   PostProcessor result_;
+  bool done_ = false;
 };
 
 }  // namespace

@@ -36,7 +36,8 @@ void SplitBert(std::string_view text, Words& words) {
   std::size_t word = 0;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t here = at;
-    const Role role = IsAscii(text[at]) ? ascii[static_cast<unsigned char>(text[at++])] : BertRole(DecodeAt(text, at));
+    const Role role =
+        IsAscii(text[at]) ? ascii[static_cast<unsigned char>(text[at++])] : BertRole(DecodeAt(text, at));
     if (role == Role::kWord) continue;
     Put(text, word, here, words);
     if (role == Role::kAlone) Put(text, here, at, words);
@@ -72,15 +73,19 @@ void SplitWords(std::string_view text, Words& words) {
   if (current != Class::kSpace) Put(text, begin, text.size(), words);
 }
 
-// Cuts at the characters for which `is_cut` holds. A boundary falls between two characters (or the text's ends) by
-// what they are and what `cut` makes of that.
+// Cuts at the characters for which `is_cut` holds. A boundary falls between two characters (or the text's
+// ends) by what they are and what `cut` makes of that.
 bool IsBoundary(bool before, bool after, Cut cut) {
   switch (cut) {
     case Cut::kRemoved:
-    case Cut::kIsolated: return before || after;
-    case Cut::kContiguous: return before != after;
-    case Cut::kMergedWithPrevious: return before;
-    case Cut::kMergedWithNext: return after;
+    case Cut::kIsolated:
+      return before || after;
+    case Cut::kContiguous:
+      return before != after;
+    case Cut::kMergedWithPrevious:
+      return before;
+    case Cut::kMergedWithNext:
+      return after;
   }
   return false;
 }
@@ -119,7 +124,8 @@ std::span<const std::string_view> PreTokenizer::Run(std::string_view text, Works
   Put(text, 0, text.size(), workspace.words);
   for (const PreTokenizerStep& step : steps_) {
     workspace.next_words.clear();
-    for (const std::string_view word : workspace.words) std::visit(StepRunner{word, workspace.next_words}, step);
+    for (const std::string_view word : workspace.words)
+      std::visit(StepRunner{word, workspace.next_words}, step);
     workspace.words.swap(workspace.next_words);
   }
   return workspace.words;

@@ -1,5 +1,5 @@
-// The second stage: cuts a normalised text into words, as the steps of tokenizer.json's "pre_tokenizer" say. Words
-// are views into the text. Immutable.
+// The second stage: cuts a normalised text into words, as the steps of tokenizer.json's "pre_tokenizer" say.
+// Words are views into the text. Immutable.
 #pragma once
 
 #include <nlohmann/json.hpp>

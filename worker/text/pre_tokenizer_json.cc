@@ -27,8 +27,9 @@ Cut ReadCut(JsonFields& fields) {
   const std::string name = fields.String("behavior", "Isolated");
   const auto found = std::ranges::find(kCuts, name, &CutName::name);
   if (found != kCuts.end()) return found->cut;
-  fields.Fail("behavior \"" + name +
-              "\" is not supported; supported: Removed, Isolated, Contiguous, MergedWithPrevious, MergedWithNext");
+  fields.Fail(
+      "behavior \"" + name +
+      "\" is not supported; supported: Removed, Isolated, Contiguous, MergedWithPrevious, MergedWithNext");
   return Cut::kIsolated;
 }
 
@@ -68,11 +69,13 @@ class Parser {
     } else if (type == "Punctuation") {
       steps_.emplace_back(PunctuationSplit{ReadCut(fields)});
     } else if (type == "Digits") {
-      steps_.emplace_back(DigitSplit{fields.Bool("individual_digits", false) ? Cut::kIsolated : Cut::kContiguous});
+      steps_.emplace_back(
+          DigitSplit{fields.Bool("individual_digits", false) ? Cut::kIsolated : Cut::kContiguous});
     } else {
-      fields.Fail("pre-tokenizer \"" + type +
-                  "\" is not supported; supported: BertPreTokenizer, Whitespace, WhitespaceSplit, Punctuation, "
-                  "Digits, Sequence");
+      fields.Fail(
+          "pre-tokenizer \"" + type +
+          "\" is not supported; supported: BertPreTokenizer, Whitespace, WhitespaceSplit, Punctuation, "
+          "Digits, Sequence");
     }
   }
 

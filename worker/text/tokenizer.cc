@@ -12,7 +12,8 @@ namespace {
 // English has about 4.5 bytes per token; a reserve that is too small costs one more allocation.
 std::size_t GuessIds(std::string_view text) { return text.size() / 4 + 8; }
 
-void EncodeWords(const Pipeline& stages, std::string_view text, std::vector<TokenId>& ids, Workspace& workspace) {
+void EncodeWords(const Pipeline& stages, std::string_view text, std::vector<TokenId>& ids,
+                 Workspace& workspace) {
   for (const std::string_view word : stages.pre_tokenizer.Run(text, workspace)) {
     stages.model.Encode(word, ids, workspace);
   }
@@ -71,7 +72,8 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::Load(const std::filesystem::path& 
   const bool has_json = std::filesystem::exists(std::filesystem::symlink_status(json, ignored));
   const bool has_vocab = std::filesystem::exists(std::filesystem::symlink_status(vocab, ignored));
   if (!has_json && !has_vocab) {
-    return MakeError(ErrorKind::kNotFound, dir.string(), ": has neither tokenizer.json nor vocab.txt; copy the model's ",
+    return MakeError(ErrorKind::kNotFound, dir.string(),
+                     ": has neither tokenizer.json nor vocab.txt; copy the model's ",
                      "tokenizer files there, or correct the path");
   }
   auto pipeline = has_json ? ReadTokenizerJson(json) : ReadVocabTxt(vocab, dir / "tokenizer_config.json");
@@ -89,7 +91,8 @@ std::vector<TokenId> Tokenizer::Encode(std::string_view utf8, bool add_special_t
   return ids;
 }
 
-Encoding Tokenizer::EncodeTruncated(std::string_view utf8, std::size_t max_tokens, Truncation truncation) const {
+Encoding Tokenizer::EncodeTruncated(std::string_view utf8, std::size_t max_tokens,
+                                    Truncation truncation) const {
   Encoding encoding;
   auto& ids = encoding.ids;
   ids.reserve(GuessIds(utf8));

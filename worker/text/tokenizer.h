@@ -1,7 +1,8 @@
-// Text to token ids and back, as a model directory's tokenizer.json describes it, or its vocab.txt. The stages are
-// added tokens -> normalizer -> pre-tokenizer -> model -> post-processor; decoding is the decoder alone. `truncation`
-// and `padding` of the file are ignored: the server has limits of its own. Immutable once loaded: any thread may
-// call it, and calls share nothing. Input that is not UTF-8 never fails: what is wrong reads as U+FFFD.
+// Text to token ids and back, as a model directory's tokenizer.json describes it, or its vocab.txt. The
+// stages are added tokens -> normalizer -> pre-tokenizer -> model -> post-processor; decoding is the decoder
+// alone. `truncation` and `padding` of the file are ignored: the server has limits of its own. Immutable once
+// loaded: any thread may call it, and calls share nothing. Input that is not UTF-8 never fails: what is wrong
+// reads as U+FFFD.
 #pragma once
 
 #include <cstddef>
@@ -43,15 +44,16 @@ class Tokenizer {
 
   std::vector<TokenId> Encode(std::string_view utf8, bool add_special_tokens) const;
 
-  // At most `max_tokens` ids, special tokens included; these are always kept, so that a limit below special_tokens()
-  // yields the special tokens alone.
+  // At most `max_tokens` ids, special tokens included; these are always kept, so that a limit below
+  // special_tokens() yields the special tokens alone.
   Encoding EncodeTruncated(std::string_view utf8, std::size_t max_tokens,
                            Truncation truncation = Truncation::kRight) const;
 
   // Ids that the vocabulary does not have are skipped.
   std::string Decode(std::span<const TokenId> ids, bool skip_special_tokens) const;
 
-  // As it stands in the vocabulary ("##ing"); empty where there is no such id. Lives as long as the tokenizer.
+  // As it stands in the vocabulary ("##ing"); empty where there is no such id. Lives as long as the
+  // tokenizer.
   std::string_view TokenText(TokenId id) const;
 
   std::size_t special_tokens() const;  // how many the post-processor puts around a text: 2 for [CLS] … [SEP]

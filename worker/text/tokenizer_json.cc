@@ -16,7 +16,8 @@ std::string InferModelType(const JsonFields& model) {
   const json* vocab = model.Find("vocab");
   if (model.Find("merges") != nullptr) return "BPE";
   if (vocab != nullptr && vocab->is_array()) return "Unigram";
-  if (model.Find("continuing_subword_prefix") != nullptr || model.Find("max_input_chars_per_word") != nullptr) {
+  if (model.Find("continuing_subword_prefix") != nullptr ||
+      model.Find("max_input_chars_per_word") != nullptr) {
     return "WordPiece";
   }
   return "";
@@ -67,8 +68,11 @@ Result<std::unique_ptr<const Pipeline>> ReadTokenizerJson(const std::filesystem:
   if (!added) return added.error();
 
   auto pipeline = std::make_unique<Pipeline>(Pipeline{MakeAddedTokens(std::move(*added), *normalizer),
-                                                      std::move(*normalizer), std::move(*pre_tokenizer),
-                                                      std::move(*model), {}, std::move(*decoder)});
+                                                      std::move(*normalizer),
+                                                      std::move(*pre_tokenizer),
+                                                      std::move(*model),
+                                                      {},
+                                                      std::move(*decoder)});
   auto post_processor = PostProcessor::Parse(StageOf(file, "post_processor"), name + ": post_processor",
                                              [&pipeline](TokenId id) { return pipeline->TokenText(id); });
   if (!post_processor) return post_processor.error();

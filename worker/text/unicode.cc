@@ -7,7 +7,9 @@
 namespace berth::text {
 namespace {
 
-utf8proc_category_t CategoryOf(char32_t point) { return utf8proc_category(static_cast<utf8proc_int32_t>(point)); }
+utf8proc_category_t CategoryOf(char32_t point) {
+  return utf8proc_category(static_cast<utf8proc_int32_t>(point));
+}
 
 bool IsBetween(char32_t point, char32_t first, char32_t last) { return point >= first && point <= last; }
 
@@ -29,8 +31,10 @@ bool IsWhitespace(char32_t point) {
     case 0x2029:
     case 0x202F:
     case 0x205F:
-    case 0x3000: return true;
-    default: return IsBetween(point, 0x2000, 0x200A);
+    case 0x3000:
+      return true;
+    default:
+      return IsBetween(point, 0x2000, 0x200A);
   }
 }
 
@@ -46,14 +50,17 @@ bool IsPunctuation(char32_t point) {
     case UTF8PROC_CATEGORY_PE:
     case UTF8PROC_CATEGORY_PI:
     case UTF8PROC_CATEGORY_PF:
-    case UTF8PROC_CATEGORY_PO: return true;
-    default: return false;
+    case UTF8PROC_CATEGORY_PO:
+      return true;
+    default:
+      return false;
   }
 }
 
 bool IsNumeric(char32_t point) {
   const auto category = CategoryOf(point);
-  return category == UTF8PROC_CATEGORY_ND || category == UTF8PROC_CATEGORY_NL || category == UTF8PROC_CATEGORY_NO;
+  return category == UTF8PROC_CATEGORY_ND || category == UTF8PROC_CATEGORY_NL ||
+         category == UTF8PROC_CATEGORY_NO;
 }
 
 bool IsWord(char32_t point) {
@@ -68,30 +75,34 @@ bool IsWord(char32_t point) {
     case UTF8PROC_CATEGORY_ME:
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_PC: return true;
-    default: return point == 0x200C || point == 0x200D || IsEnclosedLetter(point);
+    case UTF8PROC_CATEGORY_PC:
+      return true;
+    default:
+      return point == 0x200C || point == 0x200D || IsEnclosedLetter(point);
   }
 }
 
 bool IsMark(char32_t point) {
   const auto category = CategoryOf(point);
-  return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC || category == UTF8PROC_CATEGORY_ME;
+  return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC ||
+         category == UTF8PROC_CATEGORY_ME;
 }
 
 bool IsNonspacingMark(char32_t point) { return CategoryOf(point) == UTF8PROC_CATEGORY_MN; }
 
 bool IsControl(char32_t point) {
   const auto category = CategoryOf(point);
-  return category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF || category == UTF8PROC_CATEGORY_CO;
+  return category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF ||
+         category == UTF8PROC_CATEGORY_CO;
 }
 
 bool IsCjkIdeograph(char32_t point) {
-  // 0x2B920, where the block begins at 0x2B820: so it stands in the tokenizers that published models were trained
-  // with.
-  return IsBetween(point, 0x4E00, 0x9FFF) || IsBetween(point, 0x3400, 0x4DBF) || IsBetween(point, 0xF900, 0xFAFF) ||
-         IsBetween(point, 0x20000, 0x2A6DF) || IsBetween(point, 0x2A700, 0x2B73F) ||
-         IsBetween(point, 0x2B740, 0x2B81F) || IsBetween(point, 0x2B920, 0x2CEAF) ||
-         IsBetween(point, 0x2F800, 0x2FA1F);
+  // 0x2B920, where the block begins at 0x2B820: so it stands in the tokenizers that published models were
+  // trained with.
+  return IsBetween(point, 0x4E00, 0x9FFF) || IsBetween(point, 0x3400, 0x4DBF) ||
+         IsBetween(point, 0xF900, 0xFAFF) || IsBetween(point, 0x20000, 0x2A6DF) ||
+         IsBetween(point, 0x2A700, 0x2B73F) || IsBetween(point, 0x2B740, 0x2B81F) ||
+         IsBetween(point, 0x2B920, 0x2CEAF) || IsBetween(point, 0x2F800, 0x2FA1F);
 }
 
 void AppendLowercase(std::string& text, char32_t point) {

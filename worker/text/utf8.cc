@@ -8,7 +8,8 @@ namespace {
 
 unsigned Byte(std::string_view text, std::size_t at) { return static_cast<unsigned char>(text[at]); }
 
-// What the standard's table of well-formed sequences (Unicode, table 3-7) asks of a character by its first byte.
+// What the standard's table of well-formed sequences (Unicode, table 3-7) asks of a character by its first
+// byte.
 struct Lead {
   unsigned length = 0;  // 0: no character begins so
   unsigned low = 0x80;  // bounds of the second byte

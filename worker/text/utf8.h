@@ -24,8 +24,8 @@ std::size_t SkipNonAscii(std::string_view text, std::size_t at);
 
 bool IsValidUtf8(std::string_view text);
 
-// `text` itself when it is valid; else `storage`, a copy in which every ill-formed sequence (in maximal subparts, as
-// the Unicode standard recommends) is U+FFFD.
+// `text` itself when it is valid; else `storage`, a copy in which every ill-formed sequence (in maximal
+// subparts, as the Unicode standard recommends) is U+FFFD.
 std::string_view Repair(std::string_view text, std::string& storage);
 
 }  // namespace berth::text

@@ -1,4 +1,5 @@
-// ReadVocabTxt: a BERT tokenizer from vocab.txt and tokenizer_config.json, for models without a tokenizer.json.
+// ReadVocabTxt: a BERT tokenizer from vocab.txt and tokenizer_config.json, for models without a
+// tokenizer.json.
 #include <array>
 #include <charconv>
 #include <optional>
@@ -54,7 +55,8 @@ Status ReadAddedTokens(const json& table, const std::string& where, std::vector<
     TokenId id = 0;
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
     if (error != std::errc() || end != key.data() + key.size() || id < 0 || id >= Vocabulary::kIdLimit) {
-      return Invalid(where, ": \"", key.substr(0, 40), "\" is not an id from 0 to ", Vocabulary::kIdLimit - 1);
+      return Invalid(where, ": \"", key.substr(0, 40), "\" is not an id from 0 to ",
+                     Vocabulary::kIdLimit - 1);
     }
     auto token = ReadAddedToken(value, where + "[\"" + key + "\"]", id);
     if (!token) return token.error();
@@ -127,7 +129,8 @@ Result<PostProcessor> MakePostProcessor(const SpecialNames& special, const Vocab
   const auto sep = vocabulary.Find(special.sep);
   if (!cls || !sep) {
     return Invalid(where, ": the vocabulary of ", vocabulary.count(), " tokens lacks \"",
-                   !cls ? special.cls : special.sep, "\"; correct cls_token or sep_token in tokenizer_config.json");
+                   !cls ? special.cls : special.sep,
+                   "\"; correct cls_token or sep_token in tokenizer_config.json");
   }
   return PostProcessor{{*cls}, {*sep}};
 }
@@ -152,9 +155,9 @@ Result<std::unique_ptr<const Pipeline>> ReadVocabTxt(const std::filesystem::path
   Workspace workspace;
   AddedTokens tokens(std::move(*added),
                      [&](std::string_view text) { return std::string(normalizer.Run(text, workspace)); });
-  return std::unique_ptr<const Pipeline>(
-      new Pipeline{std::move(tokens), std::move(normalizer), PreTokenizer({BertSplit{}}), std::move(*model),
-                   std::move(*post_processor), Decoder{"##", true}});
+  return std::unique_ptr<const Pipeline>(new Pipeline{std::move(tokens), std::move(normalizer),
+                                                      PreTokenizer({BertSplit{}}), std::move(*model),
+                                                      std::move(*post_processor), Decoder{"##", true}});
 }
 
 }  // namespace berth::text

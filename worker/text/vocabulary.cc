@@ -25,7 +25,8 @@ Status Vocabulary::Add(std::string_view text, std::int64_t id) {
   if (text.size() > kTokenBytesLimit) {
     return Invalid(name, " has ", text.size(), " bytes, more than ", kTokenBytesLimit);
   }
-  if (id < 0 || id >= kIdLimit) return Invalid(name, " has the id ", id, "; ids are from 0 to ", kIdLimit - 1);
+  if (id < 0 || id >= kIdLimit)
+    return Invalid(name, " has the id ", id, "; ids are from 0 to ", kIdLimit - 1);
   if (const auto other = Find(text)) return Invalid(name, " has two ids, ", *other, " and ", id);
   const auto index = static_cast<std::size_t>(id);
   if (index < spans_.size() && spans_[index].size > 0) {

@@ -1,5 +1,5 @@
-// Tokens and their ids, both ways. All token texts lie in one block of memory; the tables hold offsets into it.
-// Immutable once built.
+// Tokens and their ids, both ways. All token texts lie in one block of memory; the tables hold offsets into
+// it. Immutable once built.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,8 @@
 
 namespace berth::text {
 
-// A hash over bytes that is extended byte by byte, so that one pass gives the hashes of all prefixes (FNV-1a).
+// A hash over bytes that is extended byte by byte, so that one pass gives the hashes of all prefixes
+// (FNV-1a).
 inline constexpr std::uint64_t kHashSeed = 14695981039346656037ULL;
 inline std::uint64_t ExtendHash(std::uint64_t hash, char byte) {
   return (hash ^ static_cast<unsigned char>(byte)) * 1099511628211ULL;
@@ -24,11 +25,11 @@ std::uint64_t HashOf(std::string_view text);
 
 class Vocabulary {
  public:
-  static constexpr TokenId kIdLimit = 1 << 22;           // 16 times the largest published vocabulary
+  static constexpr TokenId kIdLimit = 1 << 22;  // 16 times the largest published vocabulary
   static constexpr std::size_t kTokenBytesLimit = 1024;
 
-  // Errors (without the name of the file): an id that is negative or too large; an id, or a text, given twice; a text
-  // that is too long.
+  // Errors (without the name of the file): an id that is negative or too large; an id, or a text, given
+  // twice; a text that is too long.
   Status Add(std::string_view text, std::int64_t id);
 
   std::optional<TokenId> Find(std::string_view text) const;

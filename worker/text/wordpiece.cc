@@ -28,7 +28,8 @@ Result<Vocabulary> ParseVocabulary(const nlohmann::json& tokens, const std::stri
 }
 
 std::size_t CountCharacters(std::string_view word) {
-  return static_cast<std::size_t>(std::ranges::count_if(word, [](char byte) { return !IsContinuation(byte); }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(word, [](char byte) { return !IsContinuation(byte); }));
 }
 
 }  // namespace
@@ -40,7 +41,8 @@ Result<WordPiece> WordPiece::Parse(const nlohmann::json& model, const std::strin
   options.prefix = fields.String("continuing_subword_prefix", "##");
   options.longest_word =
       static_cast<std::size_t>(fields.Integer("max_input_chars_per_word", 1, kLongestWordLimit, 100));
-  if (options.prefix.size() > kPrefixBytesLimit) fields.Fail("\"continuing_subword_prefix\" is longer than 64 bytes");
+  if (options.prefix.size() > kPrefixBytesLimit)
+    fields.Fail("\"continuing_subword_prefix\" is longer than 64 bytes");
   const auto& tokens = fields.Object("vocab");
   if (!fields.ok()) return fields.error();
   auto vocabulary = ParseVocabulary(tokens, where + ".vocab");
@@ -87,8 +89,8 @@ void WordPiece::Encode(std::string_view word, std::vector<TokenId>& ids, Workspa
 }
 
 // A token is valid UTF-8 and so is the word: a match that begins at a character also ends at one.
-std::size_t WordPiece::LongestMatch(std::string_view prefix, std::uint64_t seed, std::string_view rest, TokenId& id,
-                                    Workspace& workspace) const {
+std::size_t WordPiece::LongestMatch(std::string_view prefix, std::uint64_t seed, std::string_view rest,
+                                    TokenId& id, Workspace& workspace) const {
   const std::size_t limit = std::min(rest.size(), longest_token_);
   auto& hashes = workspace.hashes;
   if (hashes.size() < limit) hashes.resize(limit);

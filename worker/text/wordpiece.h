@@ -1,6 +1,6 @@
-// The WordPiece model: a word becomes the longest token that begins it, then the longest that continues it (marked by
-// a prefix such as "##"), and so on; a word that cannot be covered, or is too long, becomes the unknown token.
-// Immutable.
+// The WordPiece model: a word becomes the longest token that begins it, then the longest that continues it
+// (marked by a prefix such as "##"), and so on; a word that cannot be covered, or is too long, becomes the
+// unknown token. Immutable.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -16,7 +16,7 @@ namespace berth::text {
 
 struct WordPieceOptions {
   std::string unk_token = "[UNK]";
-  std::string prefix = "##";  // of tokens that continue a word
+  std::string prefix = "##";       // of tokens that continue a word
   std::size_t longest_word = 100;  // in characters
 };
 
@@ -26,7 +26,8 @@ class WordPiece {
   static Result<WordPiece> Parse(const nlohmann::json& model, const std::string& where);
 
   // Errors, beginning with `where`: the vocabulary lacks the unknown token.
-  static Result<WordPiece> Create(Vocabulary vocabulary, const WordPieceOptions& options, const std::string& where);
+  static Result<WordPiece> Create(Vocabulary vocabulary, const WordPieceOptions& options,
+                                  const std::string& where);
 
   // Appends the word's ids.
   void Encode(std::string_view word, std::vector<TokenId>& ids, Workspace& workspace) const;

@@ -40,9 +40,12 @@ TEST(ParseEncoderConfig, ModelTypeAloneIsABert) {
 }
 
 TEST(ParseEncoderConfig, KnowsActivationsByAllTheirNames) {
-  const std::pair<std::string, Activation> table[] = {
-      {"gelu", Activation::kGelu}, {"gelu_new", Activation::kGeluTanh}, {"gelu_pytorch_tanh", Activation::kGeluTanh},
-      {"relu", Activation::kRelu}, {"silu", Activation::kSilu},         {"swish", Activation::kSilu}};
+  const std::pair<std::string, Activation> table[] = {{"gelu", Activation::kGelu},
+                                                      {"gelu_new", Activation::kGeluTanh},
+                                                      {"gelu_pytorch_tanh", Activation::kGeluTanh},
+                                                      {"relu", Activation::kRelu},
+                                                      {"silu", Activation::kSilu},
+                                                      {"swish", Activation::kSilu}};
   for (const auto& [name, activation] : table) {
     json config = Good();
     config["hidden_act"] = name;
@@ -61,14 +64,17 @@ struct Bad {
 TEST(ParseEncoderConfig, RefusesByName) {
   const json removed(json::value_t::discarded);
   const Bad table[] = {
-      {"architectures", {"RobertaModel"}, "architecture \"RobertaModel\" is not supported; supported: BertModel"},
+      {"architectures",
+       {"RobertaModel"},
+       "architecture \"RobertaModel\" is not supported; supported: BertModel"},
       {"architectures", {"JinaBertModel"}, "\"JinaBertModel\" is not supported"},
       {"architectures", {"BertModel", "BertForMaskedLM"}, "must hold one name"},
       {"architectures", "BertModel", "\"architectures\" is string"},
       {"model_type", "distilbert", "model_type \"distilbert\" is not supported"},
       {"hidden_act", "quick_gelu", "hidden_act \"quick_gelu\" is not supported; supported: gelu"},
       {"hidden_act", removed, "\"hidden_act\" is missing"},
-      {"position_embedding_type", "relative_key", "position_embedding_type \"relative_key\" is not supported"},
+      {"position_embedding_type", "relative_key",
+       "position_embedding_type \"relative_key\" is not supported"},
       {"position_embedding_type", "alibi", "\"alibi\" is not supported"},
       {"is_decoder", true, "is_decoder true is not supported"},
       {"add_cross_attention", true, "add_cross_attention true is not supported"},

@@ -36,7 +36,8 @@ TEST(MappedFile, KeepsItsBytesWhenTheFileIsRemoved) {
   EXPECT_EQ(file->text(), "bytes");
 }
 
-void ExpectRefused(const std::filesystem::path& path, ErrorKind kind, const std::string& why, Bytes limit = KiB(1)) {
+void ExpectRefused(const std::filesystem::path& path, ErrorKind kind, const std::string& why,
+                   Bytes limit = KiB(1)) {
   const auto file = MappedFile::Open(path, limit);
   ASSERT_FALSE(file) << path;
   EXPECT_EQ(file.error().kind, kind);
@@ -49,7 +50,8 @@ TEST(MappedFile, RefusesWhatIsNoFileOfTheRightSize) {
   ExpectRefused(dir.path() / "missing", ErrorKind::kNotFound, "No such file");
   ExpectRefused(dir.path(), ErrorKind::kInvalid, "is a directory");
   ExpectRefused(dir.Write("empty", ""), ErrorKind::kInvalid, "is empty");
-  ExpectRefused(dir.Write("large", std::string(1025, 'x')), ErrorKind::kInvalid, "more than the 1 KiB allowed");
+  ExpectRefused(dir.Write("large", std::string(1025, 'x')), ErrorKind::kInvalid,
+                "more than the 1 KiB allowed");
   ExpectRefused("/dev/zero", ErrorKind::kInvalid, "is a device");
   const auto pipe = dir.path() / "pipe";
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);

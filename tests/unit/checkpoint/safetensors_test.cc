@@ -13,7 +13,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 // The bytes of a file with this header and `data` bytes of 0, 1, 2, … behind it.
-std::string File(const std::string& header, std::size_t data, std::optional<std::uint64_t> claimed = std::nullopt) {
+std::string File(const std::string& header, std::size_t data,
+                 std::optional<std::uint64_t> claimed = std::nullopt) {
   const std::uint64_t length = claimed.value_or(header.size());
   std::string file(8, '\0');
   std::memcpy(file.data(), &length, 8);
@@ -30,7 +31,8 @@ TEST(ParseSafetensors, GivesEveryTensorItsBytes) {
   const std::string file = File(R"({"b": {"dtype": "F32", "shape": [2, 1], "data_offsets": [2, 10]},
     "a": {"dtype": "BF16", "shape": [], "data_offsets": [0, 2]},
     "empty": {"dtype": "I64", "shape": [3, 0], "data_offsets": [10, 10]},
-    "__metadata__": {"format": "pt"}})", 10);
+    "__metadata__": {"format": "pt"}})",
+                                10);
   const auto tensors = Parse(file);
   ASSERT_TRUE(tensors) << tensors.error().message;
   ASSERT_EQ(tensors->size(), 3u);
@@ -48,12 +50,14 @@ TEST(ParseSafetensors, GivesEveryTensorItsBytes) {
 }
 
 TEST(ParseSafetensors, KnowsEveryDtypeAndItsSize) {
-  const std::pair<std::string, std::size_t> table[] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},
-                                                       {"I32", 4}, {"I16", 2}, {"I8", 1},  {"U8", 1},   {"BOOL", 1}};
+  const std::pair<std::string, std::size_t> table[] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2},
+                                                       {"I64", 8}, {"I32", 4}, {"I16", 2}, {"I8", 1},
+                                                       {"U8", 1},  {"BOOL", 1}};
   for (const auto& [name, size] : table) {
-    const auto tensors = Parse(File(R"({"t": {"dtype": ")" + name + R"(", "shape": [3], "data_offsets": [0, )" +
-                                        std::to_string(3 * size) + "]}}",
-                                    3 * size));
+    const auto tensors =
+        Parse(File(R"({"t": {"dtype": ")" + name + R"(", "shape": [3], "data_offsets": [0, )" +
+                       std::to_string(3 * size) + "]}}",
+                   3 * size));
     ASSERT_TRUE(tensors) << tensors.error().message;
     EXPECT_EQ(DtypeName(tensors->front().dtype), name);
     EXPECT_EQ(DtypeSize(tensors->front().dtype), size);
@@ -72,7 +76,9 @@ struct Bad {
 };
 
 // One tensor "t" with this description, and `data` bytes.
-std::string One(const std::string& description, std::size_t data) { return File("{\"t\": " + description + "}", data); }
+std::string One(const std::string& description, std::size_t data) {
+  return File("{\"t\": " + description + "}", data);
+}
 
 std::string Two(const std::string& first, const std::string& second, std::size_t data) {
   return File(R"({"a": {"dtype": "U8", "shape": [4], "data_offsets": )" + first +
@@ -108,7 +114,8 @@ std::vector<Bad> BadFiles() {
       {One(R"({"dtype": "F32", "shape": [18446744073709551615], "data_offsets": [0, 4]})", 4), "2^56"},
       {One(R"({"dtype": "F32", "shape": [72057594037927936, 72057594037927936], "data_offsets": [0, 4]})", 4),
        "more than 2^64"},
-      {One(R"({"dtype": "F64", "shape": [4294967296, 536870912], "data_offsets": [0, 0]})", 0), "more than 2^64"},
+      {One(R"({"dtype": "F64", "shape": [4294967296, 536870912], "data_offsets": [0, 0]})", 0),
+       "more than 2^64"},
       {One(R"({"dtype": "U8", "shape": [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1], "data_offsets": [0, 1]})", 1),
        "17 dimensions"},
       {One(R"({"dtype": "F32", "shape": [1]})", 4), "\"data_offsets\" is missing"},
@@ -179,8 +186,9 @@ TEST(Checkpoint, OpensShards) {
   TempDir dir;
   dir.Write("one.safetensors", Tensor("a"));
   dir.Write("two.safetensors", Tensor("b"));
-  dir.Write("model.safetensors.index.json",
-            R"({"metadata": {"total_size": 8}, "weight_map": {"a": "one.safetensors", "b": "two.safetensors"}})");
+  dir.Write(
+      "model.safetensors.index.json",
+      R"({"metadata": {"total_size": 8}, "weight_map": {"a": "one.safetensors", "b": "two.safetensors"}})");
   const auto checkpoint = Checkpoint::Open(dir.path());
   ASSERT_TRUE(checkpoint) << checkpoint.error().message;
   EXPECT_EQ(checkpoint->tensors().size(), 2u);

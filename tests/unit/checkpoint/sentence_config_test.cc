@@ -69,15 +69,18 @@ TEST(ReadSentenceConfig, KnowsThePoolings) {
 }
 
 TEST(ReadSentenceConfig, TokensAreTheSmallerOfBothLimits) {
-  EXPECT_EQ(Read({{"sentence_bert_config.json", R"({"max_seq_length": 256, "do_lower_case": true})"}})->max_tokens, 256);
+  EXPECT_EQ(
+      Read({{"sentence_bert_config.json", R"({"max_seq_length": 256, "do_lower_case": true})"}})->max_tokens,
+      256);
   EXPECT_EQ(Read({{"sentence_bert_config.json", R"({"max_seq_length": 4096})"}})->max_tokens, 512);
   EXPECT_EQ(Read({{"sentence_bert_config.json", R"({"max_seq_length": null})"}})->max_tokens, 512);
   EXPECT_TRUE(Read({{"sentence_bert_config.json", R"({"do_lower_case": true})"}})->lowercase);
 }
 
 TEST(ReadSentenceConfig, ReadsPrompts) {
-  const auto config = Read({{"config_sentence_transformers.json",
-                             R"({"prompts": {"query": "query: ", "document": ""}, "default_prompt_name": "query"})"}});
+  const auto config =
+      Read({{"config_sentence_transformers.json",
+             R"({"prompts": {"query": "query: ", "document": ""}, "default_prompt_name": "query"})"}});
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->prompts.at("query"), "query: ");
   EXPECT_EQ(config->prompts.size(), 2u);
@@ -85,7 +88,8 @@ TEST(ReadSentenceConfig, ReadsPrompts) {
 }
 
 TEST(ReadSentenceConfig, PromptsMayStayOutOfThePooling) {
-  const auto config = Read({{"modules.json", kTwoModules}, {"1_Pooling/config.json", R"({"include_prompt": false})"}});
+  const auto config =
+      Read({{"modules.json", kTwoModules}, {"1_Pooling/config.json", R"({"include_prompt": false})"}});
   ASSERT_TRUE(config);
   EXPECT_FALSE(config->include_prompt);
 }
@@ -111,14 +115,21 @@ std::vector<Bad> BadFolders() {
       {modules(R"([{"path": ""}])"), "module 0: \"type\" is missing"},
       {modules(R"([{"path": "", "type": "sentence_transformers.models.Transformer"},
                   {"path": "2_Dense", "type": "sentence_transformers.models.Dense"}])"),
-       "module \"sentence_transformers.models.Dense\" is not supported; supported: Transformer, Pooling, Normalize"},
-      {modules(R"([{"path": "", "type": "custom.Transformer2"}])"), "\"custom.Transformer2\" is not supported"},
-      {modules(R"([{"path": "", "type": "sentence_transformers.models.Transformer"}])"), "lists Transformer; supported"},
-      {modules(R"([{"path": "1_Pooling", "type": "m.Pooling"}, {"path": "", "type": "m.Transformer"}])"), "in this order"},
-      {modules(R"([{"path": "0_BERT", "type": "m.Transformer"}, {"path": "1_Pooling", "type": "m.Pooling"}])"),
+       "module \"sentence_transformers.models.Dense\" is not supported; supported: Transformer, Pooling, "
+       "Normalize"},
+      {modules(R"([{"path": "", "type": "custom.Transformer2"}])"),
+       "\"custom.Transformer2\" is not supported"},
+      {modules(R"([{"path": "", "type": "sentence_transformers.models.Transformer"}])"),
+       "lists Transformer; supported"},
+      {modules(R"([{"path": "1_Pooling", "type": "m.Pooling"}, {"path": "", "type": "m.Transformer"}])"),
+       "in this order"},
+      {modules(
+           R"([{"path": "0_BERT", "type": "m.Transformer"}, {"path": "1_Pooling", "type": "m.Pooling"}])"),
        "the Transformer lies in the folder \"0_BERT\""},
-      {modules(R"([{"path": "", "type": "m.Transformer"}, {"path": "../x", "type": "m.Pooling"}])"), "outside of"},
-      {modules(R"([{"path": "", "type": "m.Transformer"}, {"path": "/etc", "type": "m.Pooling"}])"), "outside of"},
+      {modules(R"([{"path": "", "type": "m.Transformer"}, {"path": "../x", "type": "m.Pooling"}])"),
+       "outside of"},
+      {modules(R"([{"path": "", "type": "m.Transformer"}, {"path": "/etc", "type": "m.Pooling"}])"),
+       "outside of"},
       {{{"modules.json", kThreeModules}}, "1_Pooling/config.json"},
       {pooling("[]"), "1_Pooling/config.json: is array"},
       {pooling(R"({"pooling_mode_mean_tokens": false})"), "no pooling mode is true"},

@@ -37,7 +37,8 @@ class TempDir {
   std::filesystem::path path_;
 };
 
-// Where the test data lies: BERTH_TEST_DATA, else ../shared/data beside the source tree. Empty when it is not there.
+// Where the test data lies: BERTH_TEST_DATA, else ../shared/data beside the source tree. Empty when it is not
+// there.
 inline std::filesystem::path TestData() {
   const char* given = std::getenv("BERTH_TEST_DATA");
   const char* source = std::getenv("BERTH_SOURCE_DIR");

@@ -114,7 +114,8 @@ TEST_F(Golden, EveryTokenOfTheVocabularyIsKnownByItsId) {
 
 TEST_F(Golden, DecodeGivesTheTextBack) {
   const auto tokenizer = LoadFrom(data_ / "tokenizers/all-MiniLM-L6-v2");
-  for (const std::string text : {"hello, world!", "a man is playing the violoncello.", "unbelievably fast? yes, it is."}) {
+  for (const std::string text :
+       {"hello, world!", "a man is playing the violoncello.", "unbelievably fast? yes, it is."}) {
     EXPECT_EQ(tokenizer->Decode(tokenizer->Encode(text, true), true), text);
   }
 }
@@ -133,7 +134,8 @@ TEST_F(Golden, CasedVocabularyKeepsCaseAndAccents) {
 TEST_F(Golden, PrintsItsSpeed) {
   const auto tokenizer = LoadFrom(data_ / "tokenizers/all-MiniLM-L6-v2");
   const std::string sentence =
-      "The daemon reads a deployment plan, starts one isolated worker for each replica of every model, and proxies "
+      "The daemon reads a deployment plan, starts one isolated worker for each replica of every model, and "
+      "proxies "
       "embedding requests to them; caf\u00E9s in S\u00E3o Paulo don't mind. ";
   std::string text;
   for (int i = 0; i < 2000; ++i) text += sentence;

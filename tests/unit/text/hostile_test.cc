@@ -1,4 +1,5 @@
-// Tokenizer files that are broken or mean harm: each is refused with a message that names the file and what is wrong.
+// Tokenizer files that are broken or mean harm: each is refused with a message that names the file and what
+// is wrong.
 #include <gmock/gmock.h>
 
 #include "tests/unit/text/wordpiece_json.h"
@@ -47,7 +48,8 @@ std::vector<Bad> BadModels() {
       {"[]", "is array; an object"},
       {"{}", "\"model\" is missing"},
       {Repeat("[", 500'000), "nested deeper than 64"},
-      {R"({"normalizer": )" + Repeat(R"({"type": "Sequence", "normalizers": [)", 100'000), "nested deeper than 64"},
+      {R"({"normalizer": )" + Repeat(R"({"type": "Sequence", "normalizers": [)", 100'000),
+       "nested deeper than 64"},
       {R"({"model": {}, "model": {}})", "has the key \"model\" twice"},
       {With("/model", 3), "\"model\" is number"},
       {With("/model/type", "BPE"), "tokenizer model \"BPE\" is not supported; supported: WordPiece"},
@@ -73,7 +75,8 @@ std::vector<Bad> BadModels() {
       {With("/model/max_input_chars_per_word", 1'000'000'000), "it must be from 1 to 10000"},
       {With("/model/continuing_subword_prefix", 2), "\"continuing_subword_prefix\" is number"},
       {With("/model/continuing_subword_prefix", std::string(65, '#')), "longer than 64 bytes"},
-      {With("/normalizer", {{"type", "Precompiled"}}), "normalizer: normalizer \"Precompiled\" is not supported"},
+      {With("/normalizer", {{"type", "Precompiled"}}),
+       "normalizer: normalizer \"Precompiled\" is not supported"},
       {With("/pre_tokenizer", {{"type", "Metaspace"}}), "pre_tokenizer: pre-tokenizer \"Metaspace\""},
       {With("/decoder", {{"type", "ByteLevel"}}), "decoder: decoder \"ByteLevel\" is not supported"},
       {With("/decoder", {{"type", "WordPiece"}, {"cleanup", 1}}), "\"cleanup\" is number"},
@@ -103,8 +106,8 @@ std::vector<Bad> BadAddedTokens() {
 std::vector<Bad> BadPostProcessors() {
   const auto with = [](const json& processor) { return With("/post_processor", processor); };
   const auto templ = [&](const std::string& single, const std::string& special) {
-    return with(json::parse(R"({"type": "TemplateProcessing", "single": )" + single + R"(, "special_tokens": )" +
-                            special + "}"));
+    return with(json::parse(R"({"type": "TemplateProcessing", "single": )" + single +
+                            R"(, "special_tokens": )" + special + "}"));
   };
   const std::string cls = R"({"[CLS]": {"id": "[CLS]", "ids": [1], "tokens": ["[CLS]"]}})";
   const std::string use = R"({"SpecialToken": {"id": "[CLS]", "type_id": 0}})";
@@ -112,15 +115,20 @@ std::vector<Bad> BadPostProcessors() {
   return {
       {with(1), "post_processor: is number"},
       {with(json::object()), "post_processor: \"type\" is missing"},
-      {with({{"type", "RobertaProcessing"}}), "post-processor \"RobertaProcessing\" is not supported; supported:"},
+      {with({{"type", "RobertaProcessing"}}),
+       "post-processor \"RobertaProcessing\" is not supported; supported:"},
       {With("/post_processor/sep", kGone), "\"sep\" is missing"},
       {With("/post_processor/sep", {"[SEP]"}), "must be a token and its id"},
       {With("/post_processor/sep", {"[SEP]", -2}), "must be a token and its id"},
       {With("/post_processor/sep", {"[SEP]", 77}), "\"[SEP]\" has the id 77, which the vocabulary lacks"},
-      {With("/post_processor/sep", {"[SEP]", 4294967298}), "has the id 4294967298, which the vocabulary lacks"},
+      {With("/post_processor/sep", {"[SEP]", 4294967298}),
+       "has the id 4294967298, which the vocabulary lacks"},
       {With("/post_processor/sep", {"[SEP]", 1}), "\"[SEP]\" has the id 1, which is \"[CLS]\""},
       {with({{"type", "Sequence"}}), "\"processors\" is missing"},
-      {with({{"type", "Sequence"}, {"processors", {{{"type", "No"}}}}}), "post_processor.processors[0]: post-processor \"No\""},
+      {with({{"type", "Sequence"}, {"processors", {{{"type", "No"}}}}}),
+       "post_processor.processors[0]: post-processor \"No\""},
+      {with({{"type", "Sequence"}, {"processors", {Good()["post_processor"], Good()["post_processor"]}}}),
+       "post_processor.processors[1]: is the second processor"},
       {templ("[]", "{}"), "must hold the sequence \"A\" exactly once"},
       {templ("[" + use + "]", cls), "must hold the sequence \"A\" exactly once"},
       {templ("[" + text + "," + text + "]", "{}"), "must hold the sequence \"A\" exactly once"},
@@ -129,10 +137,16 @@ std::vector<Bad> BadPostProcessors() {
       {templ(R"([{"Other": {"id": "A"}}])", "{}"), "single[0]: \"SpecialToken\" is missing"},
       {templ("[1]", "{}"), "single[0]: is number"},
       {templ("[" + use + "," + text + "]", "{}"), "uses \"[CLS]\", which special_tokens does not define"},
-      {templ("[" + use + "," + text + "]", R"({"[CLS]": {"id": "[CLS]", "ids": [], "tokens": []}})"), "has 0 ids"},
-      {templ("[" + use + "," + text + "]", R"({"[CLS]": {"id": "[CLS]", "ids": [1, 1], "tokens": ["[CLS]"]}})"), "2 ids and 1"},
-      {templ("[" + use + "," + text + "]", R"({"[CLS]": {"id": "[CLS]", "ids": ["1"], "tokens": ["[CLS]"]}})"), "non-negative"},
-      {templ("[" + use + "," + text + "]", R"({"[CLS]": {"id": "[CLS]", "ids": [99], "tokens": ["[CLS]"]}})"), "lacks"},
+      {templ("[" + use + "," + text + "]", R"({"[CLS]": {"id": "[CLS]", "ids": [], "tokens": []}})"),
+       "has 0 ids"},
+      {templ("[" + use + "," + text + "]",
+             R"({"[CLS]": {"id": "[CLS]", "ids": [1, 1], "tokens": ["[CLS]"]}})"),
+       "2 ids and 1"},
+      {templ("[" + use + "," + text + "]",
+             R"({"[CLS]": {"id": "[CLS]", "ids": ["1"], "tokens": ["[CLS]"]}})"),
+       "non-negative"},
+      {templ("[" + use + "," + text + "]", R"({"[CLS]": {"id": "[CLS]", "ids": [99], "tokens": ["[CLS]"]}})"),
+       "lacks"},
       {templ("[" + use + "," + text + "]", R"({"[CLS]": "[CLS]"})"), "special_tokens[\"[CLS]\"]: is string"},
       {templ("[" + text + Repeat("," + use, 300) + "]", cls), "more than 256"},
   };
@@ -165,11 +179,13 @@ TEST(TokenizerJson, RefusesBadPostProcessors) { ExpectAllRefused(BadPostProcesso
 TEST(TokenizerJson, OtherModelsInTheWildAreRefusedByName) {
   const auto data = TestData();
   if (data.empty()) GTEST_SKIP() << "no test data: set BERTH_TEST_DATA";
-  const std::pair<std::string, std::string> table[] = {{"t5-small", "Unigram"}, {"llama2", "BPE"}, {"whisper.tiny", "BPE"}};
+  const std::pair<std::string, std::string> table[] = {
+      {"t5-small", "Unigram"}, {"llama2", "BPE"}, {"whisper.tiny", "BPE"}};
   for (const auto& [name, model] : table) {
     const auto tokenizer = Tokenizer::Load(data / "tokenizers" / name);
     ASSERT_FALSE(tokenizer) << name;
-    EXPECT_THAT(tokenizer.error().message, HasSubstr("tokenizer model \"" + model + "\" is not supported")) << name;
+    EXPECT_THAT(tokenizer.error().message, HasSubstr("tokenizer model \"" + model + "\" is not supported"))
+        << name;
   }
 }
 
@@ -196,7 +212,8 @@ TEST(VocabTxt, LinesAreTheTokensFromZero) {
 TEST(VocabTxt, ConfigSetsTheNormalizer) {
   TempDir dir;
   dir.Write("vocab.txt", "[UNK]\r\n<s>\r\n</s>\r\nCaf\u00E9\r\nxy\r\n");
-  dir.Write("tokenizer_config.json", R"({"do_lower_case": false, "cls_token": {"content": "<s>"}, "sep_token": "</s>",
+  dir.Write("tokenizer_config.json",
+            R"({"do_lower_case": false, "cls_token": {"content": "<s>"}, "sep_token": "</s>",
     "added_tokens_decoder": {"7": {"content": "XY", "special": false, "normalized": true}}})");
   const auto tokenizer = Tokenizer::Load(dir.path());
   ASSERT_TRUE(tokenizer) << tokenizer.error().message;
@@ -216,7 +233,8 @@ TEST(VocabTxt, RefusesBadFiles) {
       {"[UNK]\n" + std::string(1025, 'x') + "\n", "{}", "has 1025 bytes, more than 1024"},
       {kVocab, "[]", "tokenizer_config.json: is array"},
       {kVocab, R"({"do_lower_case": 1})", "\"do_lower_case\" is number"},
-      {kVocab, R"({"tokenizer_class": "RobertaTokenizer"})", "tokenizer_class \"RobertaTokenizer\" is not supported"},
+      {kVocab, R"({"tokenizer_class": "RobertaTokenizer"})",
+       "tokenizer_class \"RobertaTokenizer\" is not supported"},
       {kVocab, R"({"do_basic_tokenize": false})", "do_basic_tokenize false is not supported"},
       {kVocab, R"({"never_split": ["x"]})", "never_split is not supported"},
       {kVocab, R"({"cls_token": 1})", "cls_token is neither a string nor"},

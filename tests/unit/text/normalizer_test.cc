@@ -20,7 +20,8 @@ const std::string kUncased = R"({"type": "BertNormalizer", "clean_text": true, "
   "strip_accents": null, "lowercase": true})";
 const std::string kCased = R"({"type": "BertNormalizer", "lowercase": false})";
 const std::string kAccents = R"({"type": "BertNormalizer", "lowercase": true, "strip_accents": false})";
-const std::string kOnlyStrip = R"({"type": "BertNormalizer", "clean_text": false, "handle_chinese_chars": false,
+const std::string kOnlyStrip =
+    R"({"type": "BertNormalizer", "clean_text": false, "handle_chinese_chars": false,
   "lowercase": false, "strip_accents": true})";
 
 std::vector<Case> Cases() {
@@ -113,17 +114,20 @@ TEST(Normalizer, RefusesByName) {
       {"3", "n: is number"},
       {"{}", "n: \"type\" is missing"},
       {R"({"type": 3})", "\"type\" is number"},
-      {R"({"type": "Precompiled"})", "normalizer \"Precompiled\" is not supported; supported: BertNormalizer"},
+      {R"({"type": "Precompiled"})",
+       "normalizer \"Precompiled\" is not supported; supported: BertNormalizer"},
       {R"({"type": "Nmt"})", "normalizer \"Nmt\" is not supported"},
       {R"({"type": "BertNormalizer", "lowercase": "yes"})", "\"lowercase\" is string"},
-      {R"({"type": "Replace", "pattern": {"Regex": " +"}, "content": " "})", "Regex pattern is not supported"},
+      {R"({"type": "Replace", "pattern": {"Regex": " +"}, "content": " "})",
+       "Regex pattern is not supported"},
       {R"({"type": "Replace", "content": " "})", "\"pattern\" is missing"},
       {R"({"type": "Replace", "pattern": {"String": ""}, "content": " "})", "is empty"},
       {R"({"type": "Replace", "pattern": {"String": "a"}})", "\"content\" is missing"},
       {R"({"type": "Prepend"})", "\"prepend\" is missing"},
       {R"({"type": "Sequence"})", "\"normalizers\" is missing"},
       {R"({"type": "Sequence", "normalizers": {}})", "\"normalizers\" is object"},
-      {R"({"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Bad"}]})", "n.normalizers[1]: normalizer \"Bad\""},
+      {R"({"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Bad"}]})",
+       "n.normalizers[1]: normalizer \"Bad\""},
       {R"({"type": "Sequence", "normalizers": [)" + grow + "," + grow + "]}", "more than 64 times longer"},
       {R"({"type": "Sequence", "normalizers": [)" + many + "]}", "more than 32 steps"},
   };

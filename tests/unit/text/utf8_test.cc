@@ -7,8 +7,14 @@ namespace {
 
 TEST(Repair, LeavesValidTextWhereItIs) {
   std::string storage;
-  const std::string_view texts[] = {"", "ascii only, longer than eight", "é", "\u4f60\u597d", "\U0001F600 x",
-                                    "\u0000\u007f", "\uffff\U0010ffff", "12345678é"};
+  const std::string_view texts[] = {"",
+                                    "ascii only, longer than eight",
+                                    "é",
+                                    "\u4f60\u597d",
+                                    "\U0001F600 x",
+                                    "\u0000\u007f",
+                                    "\uffff\U0010ffff",
+                                    "12345678é"};
   for (const auto text : texts) EXPECT_EQ(Repair(text, storage).data(), text.data()) << text;
 }
 
@@ -18,12 +24,12 @@ TEST(Repair, ReplacesMaximalSubparts) {
       {"a\xFFz", "a\uFFFDz"},
       {"\xC3", "\uFFFD"},
       {"\xC3(", "\uFFFD("},
-      {"\xC0\xAF", "\uFFFD\uFFFD"},                   // overlong
-      {"\xE0\x80\x80", "\uFFFD\uFFFD\uFFFD"},         // overlong
-      {"\xED\xA0\x80", "\uFFFD\uFFFD\uFFFD"},         // a surrogate
+      {"\xC0\xAF", "\uFFFD\uFFFD"},                      // overlong
+      {"\xE0\x80\x80", "\uFFFD\uFFFD\uFFFD"},            // overlong
+      {"\xED\xA0\x80", "\uFFFD\uFFFD\uFFFD"},            // a surrogate
       {"\xF4\x90\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD"},  // above U+10FFFF
       {"\xF5\x80", "\uFFFD\uFFFD"},
-      {"\xE4\xBD", "\uFFFD"},                         // truncated: one for all its bytes
+      {"\xE4\xBD", "\uFFFD"},  // truncated: one for all its bytes
       {"\xE4\xBDx", "\uFFFDx"},
       {"\xF0\x9F\x98", "\uFFFD"},
       {"\xF0\x9F\x98\xC3\xA9", "\uFFFDé"},

@@ -11,7 +11,8 @@
 
 namespace berth::text {
 
-// A tokenizer.json of these tokens (ids in order), without normalizer, pre-tokenizer, post-processor and decoder.
+// A tokenizer.json of these tokens (ids in order), without normalizer, pre-tokenizer, post-processor and
+// decoder.
 inline nlohmann::json WordPieceJson(const std::vector<std::string>& tokens) {
   nlohmann::json vocab = nlohmann::json::object();
   for (const std::string& token : tokens) vocab[token] = vocab.size();
@@ -26,7 +27,8 @@ inline Result<std::unique_ptr<Tokenizer>> LoadJson(const nlohmann::json& file) {
 }
 
 // The texts of a text's tokens, for tests that read better so.
-inline std::vector<std::string> Tokens(const Tokenizer& tokenizer, std::string_view text, bool special = false) {
+inline std::vector<std::string> Tokens(const Tokenizer& tokenizer, std::string_view text,
+                                       bool special = false) {
   std::vector<std::string> tokens;
   for (const TokenId id : tokenizer.Encode(text, special)) tokens.emplace_back(tokenizer.TokenText(id));
   return tokens;
