@@ -229,11 +229,12 @@ void Replica::Spawn() {
   start_again_at_.reset();
   auto notify = [this](Notice notice) { Add(std::move(notice)); };
   auto process = WorkerProcess::Launch(yard_.executor, yard_.spawner, yard_.logs, Settings(), std::move(notify));
-  metrics_.Started();
   if (process) {
     run_->process = std::move(*process);
+    metrics_.Started();
     return;
   }
+  metrics_.LoadEnded(false);
   Verdict verdict;
   verdict.exit.cause = ExitCause::kLoadFailed;
   verdict.exit.reason = process.error().message;

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +10,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+
+extern "C" {  // glibc 2.36 forgets that in the header
+#include <sys/pidfd.h>
+}
 
 #include "supervisor/base/fd.h"
 #include "supervisor/launch/child_setup.h"

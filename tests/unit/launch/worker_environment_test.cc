@@ -1,0 +1,41 @@
+#include "supervisor/launch/worker_environment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace berth::launch {
+namespace {
+
+using testing::UnorderedElementsAre;
+
+TEST(WorkerEnvironment, OnlyTheAllowListPasses) {
+  const auto environment = WorkerEnvironment(
+      {"PATH=/bin", "HOME=/root", "LANG=C", "LD_LIBRARY_PATH=/opt/lib", "OMP_PROC_BIND=true", "CUDA_CACHE_PATH=/tmp",
+       "OPENAI_API_KEY=secret", "LD_PRELOAD=evil.so", "BERTH_TEST_X=1", "PATHOLOGICAL=1", "OMPX=1"},
+      "sse4_2", 3);
+  EXPECT_THAT(environment,
+              UnorderedElementsAre("PATH=/bin", "HOME=/root", "LANG=C", "LD_LIBRARY_PATH=/opt/lib",
+                                   "OMP_PROC_BIND=true", "CUDA_CACHE_PATH=/tmp", "OMP_NUM_THREADS=3",
+                                   "OPENBLAS_NUM_THREADS=3"));
+}
+
+TEST(WorkerEnvironment, ThreadsAreThePlans) {
+  EXPECT_THAT(WorkerEnvironment({"OMP_NUM_THREADS=64", "OPENBLAS_NUM_THREADS=64"}, "", 2),
+              UnorderedElementsAre("OMP_NUM_THREADS=2", "OPENBLAS_NUM_THREADS=2"));
+}
+
+TEST(WorkerEnvironment, TheCoreTypeFollowsTheProcessorUnlessSet) {
+  const auto with = [](std::vector<std::string> own, const char* flags) {
+    for (const std::string& entry : WorkerEnvironment(own, flags, 1)) {
+      if (entry.starts_with("OPENBLAS_CORETYPE=")) return entry.substr(18);
+    }
+    return std::string("unset");
+  };
+  EXPECT_EQ(with({}, "sse avx2 avx512f fma"), "SkylakeX");
+  EXPECT_EQ(with({}, "sse avx2 fma"), "Haswell");
+  EXPECT_EQ(with({}, "sse avx2x avx512fp16"), "unset");
+  EXPECT_EQ(with({"OPENBLAS_CORETYPE=Zen"}, "avx512f"), "Zen");
+}
+
+}  // namespace
+}  // namespace berth::launch
