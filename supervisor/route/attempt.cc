@@ -62,18 +62,24 @@ AttemptResult Attempt::Failed(bool garbage) {
   return reused_ ? Again("stale", false) : Again("died", true);
 }
 
+AttemptResult Attempt::NoEntry(std::string_view reason) {
+  AttemptResult result;
+  result.end = AttemptEnd::kNoEntry;
+  result.reason = reason;
+  return result;
+}
+
 asio::awaitable<AttemptResult> Attempt::Run() {
   if (endpoint_->claims) {
     claim_ = endpoint_->claims->Offer();
-    if (!claim_) co_return AttemptResult{.end = AttemptEnd::kFull};
+    if (!claim_) co_return NoEntry("full");
   }
   upstream_ = thread_.pool.Take(*endpoint_);
   reused_ = upstream_ != nullptr;
   if (!upstream_) {
     auto connected = ConnectUnix(thread_.io, endpoint_->socket_path);
     if (const auto* failure = std::get_if<ConnectFailure>(&connected)) {
-      if (*failure == ConnectFailure::kFull) co_return AttemptResult{.end = AttemptEnd::kFull};
-      co_return Again("connect", true);
+      co_return NoEntry(*failure == ConnectFailure::kFull ? "full" : "connect");
     }
     upstream_ = std::move(std::get<std::shared_ptr<Stream>>(connected));
   }
@@ -83,7 +89,11 @@ asio::awaitable<AttemptResult> Attempt::Run() {
 asio::awaitable<AttemptResult> Attempt::Converse() {
   bool slow = false;
   const bool sent = co_await Send(&slow);
-  if (slow) co_return AttemptResult{.end = AttemptEnd::kSlowUpload};
+  if (slow) {
+    AttemptResult result;
+    result.end = AttemptEnd::kSlowUpload;
+    co_return result;
+  }
   // A worker may refuse early and close: what it said is worth reading even when sending failed.
   bool garbage = false;
   if (sent || !interrupted_) {

@@ -34,7 +34,7 @@ enum class AttemptEnd {
   kReplied,   // the client has its whole answer
   kCut,       // the answer began and broke; the client was told as far as possible
   kClientGone,
-  kFull,      // the replica takes no connection now
+  kNoEntry,   // the replica takes no connection now: its backlog is full, or its process just ended
   kAgain,     // nothing was begun: may be tried elsewhere
   kLost,      // begun, and no answer will come
   kGarbage,   // the worker's answer is not HTTP
@@ -46,7 +46,7 @@ struct AttemptResult {
   int status = 0;                  // of the reply, with kReplied and kCut
   std::uint64_t bytes = 0;
   bool keep_client = false;
-  std::string_view reason;         // with kAgain: for metrics
+  std::string_view reason;         // with kAgain and kNoEntry: for metrics
   bool counts = true;              // with kAgain: against the retry budget
 };
 
@@ -75,6 +75,7 @@ class Attempt {
   boost::asio::awaitable<std::optional<http::ResponseHead>> ReadHead(bool* garbage);
   boost::asio::awaitable<AttemptResult> RelayAnswer(http::ResponseHead head);
   AttemptResult Failed(bool garbage);
+  static AttemptResult NoEntry(std::string_view reason);
   static AttemptResult Again(std::string_view reason, bool counts);
 
   IoThread& thread_;

@@ -107,7 +107,7 @@ asio::awaitable<bool> Dispatch::Loop() {
     if (result.end == AttemptEnd::kSlowUpload) {
       co_return co_await Answer(http::ErrorResponse(408, "body_timeout", "the request body did not arrive in time"));
     }
-    if (result.end != AttemptEnd::kAgain && result.end != AttemptEnd::kFull) {
+    if (result.end != AttemptEnd::kAgain && result.end != AttemptEnd::kNoEntry) {
       co_return co_await Answer(Lost(result.end == AttemptEnd::kGarbage));
     }
     again = true;
@@ -141,10 +141,10 @@ asio::awaitable<std::optional<http::Response>> Dispatch::TakePlace(bool again) {
 // One attempt; where the replica takes no connection, another replica, or a pause and then the same again.
 asio::awaitable<AttemptResult> Dispatch::TryHere() {
   AttemptResult result;
-  for (int full = 0;; ++full) {
+  for (int times = 0;; ++times) {
     const Standing standing = door_.admission.Look(*ticket_);
     if (standing.closing) {
-      result.end = AttemptEnd::kFull;
+      result.end = AttemptEnd::kNoEntry;
       co_return result;
     }
     errand_.terms.facts.keep_alive = job_.head->keep_alive && !thread_.shared.draining;
@@ -157,22 +157,22 @@ asio::awaitable<AttemptResult> Dispatch::TryHere() {
       thread_.meters.Running(&door_.model, -1);
       attempt_ = nullptr;
     }
-    if (result.end != AttemptEnd::kFull || stop_ != Stop::kNone) co_return result;
-    thread_.meters.UpstreamError(&door_.model, "full");
-    if (!door_.admission.Move(ticket_)) co_await Pause(full);
+    if (result.end != AttemptEnd::kNoEntry || stop_ != Stop::kNone) co_return result;
+    thread_.meters.UpstreamError(&door_.model, result.reason);
+    if (!door_.admission.Move(ticket_)) co_await Pause(times);
     if (stop_ != Stop::kNone) co_return result;
   }
 }
 
-asio::awaitable<void> Dispatch::Pause(int times_full) {
-  const auto pause = kFirstPause * (1 << std::min(times_full, kLongestPauseShift));
+asio::awaitable<void> Dispatch::Pause(int times) {
+  const auto pause = kFirstPause * (1 << std::min(times, kLongestPauseShift));
   wake_.expires_after(pause);
   boost::system::error_code ignored;
   co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
 bool Dispatch::MayTryAgain(const AttemptResult& result) {
-  if (result.reason == "died" || result.reason == "connect") thread_.meters.UpstreamError(&door_.model, result.reason);
+  if (result.reason == "died") thread_.meters.UpstreamError(&door_.model, result.reason);
   if (errand_.upload_begun || ++attempts_ >= kMostAttempts) return false;
   if (result.counts && !on_budget_) {
     on_budget_ = thread_.shared.budget.TryStart(thread_.shared.relayed_open.load(std::memory_order_relaxed));

@@ -42,7 +42,7 @@ class Dispatch : public std::enable_shared_from_this<Dispatch> {
   void Prepare();
   boost::asio::awaitable<std::optional<http::Response>> TakePlace(bool again);
   boost::asio::awaitable<AttemptResult> TryHere();
-  boost::asio::awaitable<void> Pause(int times_full);
+  boost::asio::awaitable<void> Pause(int times);
   boost::asio::awaitable<bool> Loop();
   bool MayTryAgain(const AttemptResult& result);
 
