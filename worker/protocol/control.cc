@@ -1,179 +1,24 @@
 #include "worker/protocol/control.h"
 
-#include <algorithm>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
+
+#include "worker/protocol/control_reader.h"
 
 namespace berth::protocol {
 namespace {
 
 using nlohmann::json;
 
-constexpr int kMaxDepth = 8;
 constexpr std::size_t kMaxReason = 8 * 1024;  // at most 6 times as long when escaped: below kMaxPacket
 constexpr std::size_t kMaxShortText = 256;
 constexpr std::size_t kMaxPath = 4096;
 constexpr std::size_t kMaxRoutes = 64;
-constexpr std::size_t kMaxSeries = 256;
 constexpr std::size_t kMaxBuckets = 128;
 constexpr std::uint64_t kMaxCount = 1ULL << 62;
 constexpr double kMaxIncrement = 1e18;
 constexpr int kMaxWindow = 65'536;
-
-// Reads members of one object; remembers the first thing that is wrong. Every getter checks type and bounds.
-class Reader {
- public:
-  Reader(const json& object, std::string where, std::optional<Error>* error)
-      : object_(object), where_(std::move(where)), error_(error) {}
-
-  std::string Text(const char* key, std::size_t max) {
-    const json* value = Get(key);
-    if (!value) return "";
-    if (!value->is_string()) return Wrong(key, "a string"), "";
-    const auto& text = value->get_ref<const std::string&>();
-    if (text.size() > max) return Wrong(key, "a string of at most " + std::to_string(max) + " bytes"), "";
-    return text;
-  }
-
-  template <class Integer>
-  Integer Whole(const char* key, Integer least, Integer most) {
-    const json* value = Get(key);
-    if (!value) return least;
-    return WholeOf(*value, key, least, most);
-  }
-
-  double Real(const char* key, double least, double most) {
-    const json* value = Get(key);
-    if (!value) return least;
-    return RealOf(*value, key, least, most);
-  }
-
-  bool Bool(const char* key) {
-    const json* value = Get(key);
-    if (!value) return false;
-    if (!value->is_boolean()) return Wrong(key, "true or false"), false;
-    return value->get<bool>();
-  }
-
-  Reader Object(const char* key) {
-    const json* value = Get(key);
-    return value ? ObjectOf(*value, key) : Reader(NoMembers(), where_ + key + ".", error_);
-  }
-  Reader ObjectOf(const json& value, const std::string& key) {
-    if (!value.is_object()) Wrong(key, "an object");
-    return Reader(value.is_object() ? value : NoMembers(), where_ + key + ".", error_);
-  }
-
-  // Calls `each(element)` for a list of at most `max`.
-  template <class Each>
-  void List(const char* key, std::size_t max, Each each) {
-    const json* value = Get(key);
-    if (!value) return;
-    if (!value->is_array() || value->size() > max) {
-      return Wrong(key, "a list of at most " + std::to_string(max) + " elements");
-    }
-    for (const json& element : *value) each(element);
-  }
-
-  // Calls `each(name, value)` for a map of at most kMaxSeries metric names; absent is empty.
-  template <class Each>
-  void Series(const char* key, Each each) {
-    if (!object_.contains(key)) return;
-    const json& value = object_.at(key);
-    if (!value.is_object() || value.size() > kMaxSeries) {
-      return Wrong(key, "an object of at most " + std::to_string(kMaxSeries) + " members");
-    }
-    for (const auto& [name, element] : value.items()) {
-      if (!IsMetricName(name)) return Wrong(key, "an object of metric names");
-      each(name, element);
-    }
-  }
-
-  template <class Integer>
-  Integer WholeOf(const json& value, const std::string& key, Integer least, Integer most) {
-    const std::string wanted = "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
-    // Non-negative literals are unsigned to the parser; negative ones are signed.
-    if (value.is_number_unsigned()) {
-      const auto number = value.get<std::uint64_t>();
-      if (number <= static_cast<std::uint64_t>(most) &&
-          (least <= 0 || number >= static_cast<std::uint64_t>(least))) {
-        return static_cast<Integer>(number);
-      }
-    }
-    Wrong(key, wanted);
-    return least;
-  }
-
-  double RealOf(const json& value, const std::string& key, double least, double most) {
-    const double number = value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
-    if (number >= least && number <= most) return number;
-    Wrong(key, "a number from " + std::to_string(least) + " to " + std::to_string(most));
-    return least;
-  }
-
-  void Wrong(const std::string& key, const std::string& wanted) {
-    if (!*error_) *error_ = Invalid("control message: ", where_, key, " is not ", wanted);
-  }
-
- private:
-  static const json& NoMembers() {
-    static const json empty = json::object();
-    return empty;
-  }
-
-  const json* Get(const char* key) {
-    const auto found = object_.find(key);
-    if (found != object_.end()) return &*found;
-    if (!*error_) *error_ = Invalid("control message: ", where_, key, " is missing");
-    return nullptr;
-  }
-
-  static bool IsMetricName(const std::string& name) {
-    if (name.empty() || name.size() > 128 || (name[0] >= '0' && name[0] <= '9')) return false;
-    for (char c : name) {
-      if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) return false;
-    }
-    return true;
-  }
-
-  const json& object_;
-  std::string where_;
-  std::optional<Error>* error_;
-};
-
-// How deep the brackets nest outside strings; the parser would follow them to any depth.
-int Depth(std::string_view text) {
-  int depth = 0, deepest = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string && c == '\\') {
-      ++i;
-    } else if (c == '"') {
-      in_string = !in_string;
-    } else if (!in_string && (c == '{' || c == '[')) {
-      deepest = std::max(deepest, ++depth);
-    } else if (!in_string && (c == '}' || c == ']')) {
-      --depth;
-    }
-  }
-  return deepest;
-}
-
-// What is wrong with the packet, or its object in `value`.
-std::optional<Error> ParsePacket(std::string_view packet, json* value) {
-  if (packet.empty()) return Invalid("control message: empty packet");
-  if (packet.size() > kMaxPacket) {
-    return Invalid("control message: ", packet.size(), " bytes; at most ", kMaxPacket, " are allowed");
-  }
-  if (Depth(packet) > kMaxDepth) return Invalid("control message: nested deeper than ", kMaxDepth);
-  *value = json::parse(packet, nullptr, false);
-  if (value->is_discarded()) return Invalid("control message: not JSON");
-  if (!value->is_object()) return Invalid("control message: not a JSON object");
-  return std::nullopt;
-}
 
 // Parses the packet, and lets the decoder of its type make the message.
 template <class Message>

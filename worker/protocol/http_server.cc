@@ -212,9 +212,7 @@ class Connection {
     const bool head_only = request->head.method == "HEAD";
     const bool keep_alive = request->head.keep_alive;
     auto exchange = std::make_shared<ServerExchange>(stream_, request->head, draining_);
-    exchange->Start();
-    std::optional<Response> response = co_await handler_(std::move(request), *exchange);
-    exchange->Finish();
+    std::optional<Response> response = co_await Handle(std::move(request), *exchange);
     if (!response) {
       // A stream that was left in the middle, or no answer at all, must not look like a whole one.
       if (!exchange->ended()) stream_->Abort();
@@ -224,6 +222,17 @@ class Connection {
     std::string bytes = Serialize(*response, keep, head_only);
     const bool sent = co_await stream_->Write(std::move(bytes));
     co_return sent&& keep;
+  }
+
+  // However the handler ends, its callback is dropped with it.
+  asio::awaitable<std::optional<Response>> Handle(std::shared_ptr<Request> request,
+                                                  ServerExchange& exchange) {
+    struct Watching {
+      ServerExchange& exchange;
+      ~Watching() { exchange.Finish(); }
+    } watching{exchange};
+    exchange.Start();
+    co_return co_await handler_(std::move(request), exchange);
   }
 
   // These answer, and return false.

@@ -1,0 +1,55 @@
+#include "worker/protocol/control_reader.h"
+
+#include <algorithm>
+
+#include "worker/protocol/control.h"
+
+namespace berth::protocol {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kMaxDepth = 8;
+
+// How deep the brackets nest outside strings; the parser would follow them to any depth.
+int Depth(std::string_view text) {
+  int depth = 0, deepest = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (c == '{' || c == '[')) {
+      deepest = std::max(deepest, ++depth);
+    } else if (!in_string && (c == '}' || c == ']')) {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+}  // namespace
+
+std::optional<Error> ParsePacket(std::string_view packet, json* value) {
+  if (packet.empty()) return Invalid("control message: empty packet");
+  if (packet.size() > kMaxPacket) {
+    return Invalid("control message: ", packet.size(), " bytes; at most ", kMaxPacket, " are allowed");
+  }
+  if (Depth(packet) > kMaxDepth) return Invalid("control message: nested deeper than ", kMaxDepth);
+  *value = json::parse(packet, nullptr, false);
+  if (value->is_discarded()) return Invalid("control message: not JSON");
+  if (!value->is_object()) return Invalid("control message: not a JSON object");
+  return std::nullopt;
+}
+
+bool IsMetricName(const std::string& name) {
+  if (name.empty() || name.size() > 128 || (name[0] >= '0' && name[0] <= '9')) return false;
+  for (char c : name) {
+    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) return false;
+  }
+  return true;
+}
+
+}  // namespace berth::protocol
