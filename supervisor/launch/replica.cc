@@ -4,6 +4,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cmath>
+#include <utility>
 
 #include "supervisor/base/log.h"
 #include "supervisor/launch/worker_environment.h"
@@ -264,7 +265,7 @@ void Replica::Open() {
 }
 
 void Replica::Close() {
-  if (!run_ || !run_->endpoint) return;
+  if (!run_ || !run_->endpoint || std::exchange(run_->closed, true)) return;
   metrics_.Up(false);
   yard_.sink.Closing(run_->endpoint);
 }

@@ -96,6 +96,7 @@ class Replica {
     std::uint64_t oom_kills_now = 0;
     TimePoint stage_since;
     std::optional<TimePoint> ready_since;
+    bool closed = false;                   // the sink was told; once
     bool asked_to_end = false;
     std::optional<TimePoint> kill_at;      // not ended by then: kill
     std::optional<TimePoint> killed_at;

@@ -277,6 +277,48 @@ TEST_F(FleetTest, AStoppedProcessIsHungAndReplaced) {
   EXPECT_EQ(sink_.closings, 1) << "closed before it was killed";
 }
 
+TEST_F(FleetTest, WorkThatWasBegunAndDoesNotMoveIsHungAndOfferedWorkIsNot) {
+  Add("bge", R"({"beat_ms": 50})").health_stall = 500ms;
+  Boot();
+  ASSERT_TRUE(Settle());
+  const std::shared_ptr<Endpoint> endpoint = sink_.up.front();
+  const auto claim = endpoint->claims->Offer();
+  ASSERT_TRUE(claim);
+  endpoint->in_flight = 1;
+  const TimePoint until = Clock::now() + 2500ms;
+  RunUntil([&] { return Clock::now() > until; });
+  EXPECT_EQ(Replica("bge").state, State::kReady) << "nothing was begun";
+  auto view = protocol::ClaimView::Map(Fd(::dup(endpoint->claims->fd())));
+  ASSERT_TRUE(view);
+  ASSERT_TRUE((*view)->TryBegin(*claim));
+  ASSERT_TRUE(RunUntil([&] { return sink_.downs == 1; }));
+  EXPECT_EQ(Replica("bge").last_exit->cause, ExitCause::kHung);
+  EXPECT_THAT(Replica("bge").last_exit->reason, HasSubstr("no step"));
+}
+
+TEST_F(FleetTest, AWorkerAboveItsBudgetAfterWarmUpFailsAloneWithTheNumbers) {
+  Add("fat", R"({"allocate_bytes": 100000000})").memory = MiB(32);
+  Add("bge");
+  Boot();
+  ASSERT_TRUE(RunUntil([&] { return Replica("fat").last_exit.has_value(); }));
+  EXPECT_EQ(Replica("fat").last_exit->cause, ExitCause::kOverBudget);
+  EXPECT_THAT(Replica("fat").last_exit->reason, HasSubstr("its budget is 32 MiB"));
+  ASSERT_TRUE(RunUntilState("bge", State::kReady));
+  EXPECT_EQ(Replica("bge").failures_in_window, 0);
+}
+
+TEST_F(FleetTest, ASecondShutdownShortensTheFirst) {
+  Add("bge", R"({"ignore_drain": true})").stop_grace = 50s;
+  Boot();
+  ASSERT_TRUE(Settle());
+  bool done = false;
+  asio::co_spawn(io_, fleet_->Shutdown(50s), [&](std::exception_ptr) { done = true; });
+  ASSERT_TRUE(RunUntilState("bge", State::kDraining));
+  Await(fleet_->Shutdown(0s));
+  EXPECT_TRUE(RunUntil([&] { return done; }));
+  EXPECT_EQ(Replica("bge").last_exit->signal, SIGKILL);
+}
+
 TEST_F(FleetTest, AWorkerThatIgnoresTheDrainIsKilledAfterItsGrace) {
   Add("bge", R"({"ignore_drain": true, "ignore_sigterm": true})").stop_grace = 200ms;
   Boot();
