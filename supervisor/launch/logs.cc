@@ -109,6 +109,8 @@ class Logs::State : public std::enable_shared_from_this<Logs::State> {
       co_await Throttle(run, n);
     }
     self->Keep(key, *run, run->cutter.Finish());
+    boost::system::error_code ignored;
+    run->pipe.close(ignored);  // now, not when CloseLater's timer lets go of the run
   }
 
   static asio::awaitable<void> Throttle(std::shared_ptr<Run> run, std::size_t n) {

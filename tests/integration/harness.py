@@ -160,7 +160,11 @@ class Daemon:
                     raise AssertionError(f"no log line {pattern!r} in {deadline_s:g} s:\n" + "\n".join(self.log))
 
     def wait_ready(self, deadline_s=DEADLINE_S):
+        """Until /health/ready says so and every replica of the required models is ready."""
         wait_until("every required model ready", lambda: self.get("/health/ready").status == 200, deadline_s)
+        wait_until("every replica ready", lambda: all(
+            one["state"] == "ready" for model in self.admin("GET", "/v1/models").json()["models"] if model["required"]
+            for one in model["replicas"]), deadline_s)
 
     def stop(self, sig=signal.SIGTERM, deadline_s=DEADLINE_S):
         """Ends the daemon and returns its exit status."""

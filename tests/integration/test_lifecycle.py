@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 from harness import Daemon, alive, model, wait_until
 
@@ -96,7 +97,7 @@ class Failure(unittest.TestCase):
             answer = berth.embed()
             self.assertEqual(answer.status, 503)
             self.assertIn("retry-after", answer.headers)
-            self.assertEqual(berth.admin("POST", "/v1/models/m/start").status, 200)
+            self.assertEqual(berth.admin("POST", "/v1/models/m/start").status, 202)
             wait_until("another start", lambda: berth.metric("berth_replica_starts_total", model="m") > starts)
 
     def test_stalled_load_fails(self):
@@ -235,9 +236,8 @@ class Isolation(unittest.TestCase):
             self.assertEqual(fds[:6], [0, 1, 2, 3, 4, 5], links)
             self.assertEqual(own, [], links)
             self.assertEqual(links[0], "/dev/null")
-            environ = open(f"/proc/{pid}/environ").read()
-            self.assertNotIn("sk-secret", environ)
-            status = open(f"/proc/{pid}/status").read()
+            self.assertNotIn("sk-secret", Path(f"/proc/{pid}/environ").read_text())
+            status = Path(f"/proc/{pid}/status").read_text()
             self.assertIn("NoNewPrivs:\t1", status)
             self.assertRegex(status, r"CapEff:\s+0+\n")
             self.assertRegex(status, r"CapBnd:\s+0+\n") if os.geteuid() == 0 else None
@@ -251,7 +251,7 @@ class Endurance(unittest.TestCase):
             proc = f"/proc/{berth.process.pid}"
 
             def measure():
-                status = dict(line.split(":", 1) for line in open(f"{proc}/status").read().splitlines())
+                status = dict(line.split(":", 1) for line in Path(f"{proc}/status").read_text().splitlines())
                 zombies = subprocess.run(["ps", "-o", "stat=", "--ppid", str(berth.process.pid)], capture_output=True,
                                          text=True).stdout.count("Z")
                 return {"fds": len(os.listdir(f"{proc}/fd")), "threads": int(status["Threads"]),
