@@ -297,12 +297,12 @@ TEST_F(FleetTest, WorkThatWasBegunAndDoesNotMoveIsHungAndOfferedWorkIsNot) {
 }
 
 TEST_F(FleetTest, AWorkerAboveItsBudgetAfterWarmUpFailsAloneWithTheNumbers) {
-  Add("fat", R"({"allocate_bytes": 100000000})").memory = MiB(32);
+  Add("fat").memory = KiB(64);  // less than any process has
   Add("bge");
   Boot();
   ASSERT_TRUE(RunUntil([&] { return Replica("fat").last_exit.has_value(); }));
   EXPECT_EQ(Replica("fat").last_exit->cause, ExitCause::kOverBudget);
-  EXPECT_THAT(Replica("fat").last_exit->reason, HasSubstr("its budget is 32 MiB"));
+  EXPECT_THAT(Replica("fat").last_exit->reason, HasSubstr("its budget is 64 KiB"));
   ASSERT_TRUE(RunUntilState("bge", State::kReady));
   EXPECT_EQ(Replica("bge").failures_in_window, 0);
 }

@@ -140,7 +140,6 @@ TEST_F(SpawnerTest, TheChildLeadsItsOwnSessionWithoutPrivilegesOrBlockedSignals)
   ::sigaddset(&blocked, SIGTERM);
   ::pthread_sigmask(SIG_BLOCK, &blocked, &before);
   const auto old = ::signal(SIGINT, SIG_IGN);
-  Script script(*spawner_, "echo up; read never");  // descriptor 0 is /dev/null: sleeps in no way
   Script sleeper(*spawner_, "echo up; exec sleep 60");
   ::signal(SIGINT, old);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
