@@ -182,8 +182,8 @@ bool Replica::Apply(const Event& event) {
   since_ = TimestampNow();
   entered_ = Clock::now();
   hopeless_ = false;
-  Act(next.actions);
   yard_.events.Add("state", model_.name, assignment_.replica, std::string(Name(state_)) + ": " + reason_);
+  Act(next.actions);
   yard_.changed(model_.name);
   return true;
 }
