@@ -1,5 +1,6 @@
 #include "supervisor/admin/admin_server.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,6 +18,22 @@ namespace asio = boost::asio;
 
 namespace berth::admin {
 namespace {
+
+// A connection's second descriptor, known to the server while the connection lives.
+class Twin {
+ public:
+  Twin(const Fd& connection, std::set<int>& open)
+      : fd_(::fcntl(connection.get(), F_DUPFD_CLOEXEC, 0)), open_(open) {
+    if (fd_) open_.insert(fd_.get());
+  }
+  ~Twin() { open_.erase(fd_.get()); }
+  Twin(const Twin&) = delete;
+  Twin& operator=(const Twin&) = delete;
+
+ private:
+  const Fd fd_;
+  std::set<int>& open_;
+};
 
 constexpr int kBacklog = 64;
 constexpr mode_t kSocketMode = 0660;
@@ -102,6 +119,7 @@ void AdminServer::Take(Fd connection) {
 }
 
 asio::awaitable<void> AdminServer::Serve(Fd connection, Peer peer) {
+  const Twin twin(connection, open_);
   const http::Handler handler = [this, &peer](std::shared_ptr<http::Request> request, http::Exchange& exchange) {
     return Dispatch(context_, std::move(request), exchange, peer);
   };
@@ -119,8 +137,15 @@ asio::awaitable<void> AdminServer::Stop(Duration grace) {
   for (Wakeup* stream : context_.streams) stream->Wake();
   // Cancelling ends idle connections at once and busy ones after their answer.
   connections_.Cancel();
-  const TimePoint deadline = Clock::now() + grace;
+  const bool ended = co_await ConnectionsEnd(Clock::now() + grace);
+  if (ended) co_return;
+  for (const int connection : open_) ::shutdown(connection, SHUT_RDWR);
+  co_await connections_.Join();
+}
+
+asio::awaitable<bool> AdminServer::ConnectionsEnd(TimePoint deadline) {
   while (connections_.size() > 0 && Clock::now() < deadline) co_await SleepFor(std::chrono::milliseconds(10));
+  co_return connections_.size() == 0;
 }
 
 }  // namespace berth::admin

@@ -9,6 +9,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <filesystem>
+#include <set>
 
 #include "supervisor/admin/routes.h"
 #include "supervisor/base/fd.h"
@@ -28,12 +29,13 @@ class AdminServer {
   Status Listen(const std::filesystem::path& path);
   // Accepts from now on, until Stop().
   void Run();
-  // Ends streams, lets answers under way be sent within `grace`, closes all connections, removes the socket.
+  // Removes the socket, ends streams, lets answers under way be sent within `grace`, and cuts what is then left.
   boost::asio::awaitable<void> Stop(Duration grace);
 
  private:
   boost::asio::awaitable<void> AcceptLoop();
   void Take(Fd connection);
+  boost::asio::awaitable<bool> ConnectionsEnd(TimePoint deadline);
   boost::asio::awaitable<void> Serve(Fd connection, Peer peer);
 
   boost::asio::any_io_executor executor_;
@@ -42,6 +44,7 @@ class AdminServer {
   boost::asio::local::stream_protocol::acceptor acceptor_;
   std::filesystem::path path_;
   gid_t socket_group_ = 0;
+  std::set<int> open_;  // a second descriptor of each connection, to cut it by
   TaskGroup accepting_;
   TaskGroup connections_;
 };

@@ -11,6 +11,13 @@ Json Names(const std::vector<Named>& list) {
   return names;
 }
 
+// As a plan has it: "2GiB".
+std::string Spell(Bytes bytes) {
+  std::string text = FormatBytes(bytes);
+  std::erase(text, ' ');
+  return text;
+}
+
 Json Render(const config::Server& server) {
   return {{"listen", Format(server.listen)},
           {"metrics", server.metrics ? Json(Format(*server.metrics)) : Json()},
@@ -18,9 +25,9 @@ Json Render(const config::Server& server) {
           {"threads", server.threads},
           {"logs",
            {{"dir", server.logs.dir.string()},
-            {"max_size", FormatBytes(server.logs.max_size)},
+            {"max_size", Spell(server.logs.max_size)},
             {"keep", server.logs.keep}}},
-          {"max_body", FormatBytes(server.max_body)},
+          {"max_body", Spell(server.max_body)},
           {"header_timeout", FormatDuration(server.header_timeout)},
           {"body_timeout", FormatDuration(server.body_timeout)},
           {"idle_timeout", FormatDuration(server.idle_timeout)},
@@ -40,7 +47,7 @@ Json Render(const config::Model& model) {
           {"source", model.source.string()},
           {"aliases", model.aliases},
           {"devices", model.devices},
-          {"memory", FormatBytes(model.memory)},
+          {"memory", Spell(model.memory)},
           {"threads", model.threads},
           {"replicas", model.replicas},
           {"balance", Name(model.balance)},
@@ -60,7 +67,7 @@ Json Render(const config::Model& model) {
 Json Render(const config::Plan& plan) {
   Json devices = Json::object();
   for (const config::Device& device : plan.devices) {
-    devices[device.name] = {{"memory", FormatBytes(device.memory)}, {"threads", device.threads}};
+    devices[device.name] = {{"memory", Spell(device.memory)}, {"threads", device.threads}};
   }
   Json models = Json::object();
   for (const config::Model& model : plan.models) models[model.name] = Render(model);

@@ -24,7 +24,9 @@ Exit OperateOne(Session& session, const std::string& model, const std::string& v
   if (!reply) return Fail(reply.error());
   if (invocation.json) std::printf("%s\n", reply->body.c_str());
   if (reply->status >= 400) return Fail(*reply);
-  if (!invocation.json) std::fputs(ViewOutcome(Json::parse(reply->body), session.screen).c_str(), stdout);
+  if (!invocation.json) {
+    std::fputs(ViewOutcome(Json::parse(reply->body), reply->status == 200, session.screen).c_str(), stdout);
+  }
   return Exit::kOk;
 }
 

@@ -26,6 +26,7 @@ std::string Cut(const std::string& text, std::size_t width) {
   for (std::size_t points = 0; end < text.size(); ++end) {
     if (!IsContinuation(text[end]) && ++points == width) break;
   }
+  while (end > 0 && text[end - 1] == ' ') --end;
   return text.substr(0, end).append(kCutMark);
 }
 

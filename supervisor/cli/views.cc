@@ -20,6 +20,12 @@ std::string Size(const Json& object, const char* key) {
   return value.is_null() ? "-" : FormatBytes({value.get<std::uint64_t>()});
 }
 
+// "100 MiB / 2 GiB": measured and reserved; "-" without a process.
+std::string Memory(const Json& replica) {
+  if (replica.at("memory_bytes") == 0) return "-";
+  return Size(replica, "measured_bytes") + " / " + Size(replica, "memory_bytes");
+}
+
 std::string Joined(const Json& list) {
   std::string text;
   for (const Json& item : list) text.append(text.empty() ? "" : ", ").append(item.get<std::string>());
@@ -41,9 +47,15 @@ Cell State(const Json& object) {
 
 std::string Dash(std::string text) { return text.empty() ? "-" : text; }
 
-std::string Reason(const Json& replica) {
-  const std::string reason = Text(replica, "reason");
-  if (replica.at("stage").is_null() || !reason.empty()) return reason;
+// Without what the state says already.
+std::string Reason(const Json& object) {
+  const std::string reason = Text(object, "reason");
+  return reason == Text(object, "state") ? "" : reason;
+}
+
+std::string ReasonOrProgress(const Json& replica) {
+  const std::string reason = Reason(replica);
+  if (replica.at("stage").is_null()) return reason;
   const auto percent = std::lround(replica.at("fraction").get<double>() * 100);
   return Text(replica, "stage") + ", " + std::to_string(percent) + " %";
 }
@@ -79,10 +91,10 @@ std::string ViewPs(const Json& models, Screen screen) {
                       State(replica),
                       {Age(replica.at("seconds_in_state").get<double>())},
                       {Dash(Text(replica, "device"))},
-                      {Size(replica, "measured_bytes") + " / " + Size(replica, "memory_bytes")},
+                      {Memory(replica)},
                       {Text(replica, "in_flight")},
                       {Dash(Text(replica, "pid"))},
-                      {Reason(replica)}});
+                      {ReasonOrProgress(replica)}});
     }
   }
   return FormatTable(columns, rows, screen);
@@ -102,7 +114,7 @@ std::string ViewModels(const Json& models, Screen screen) {
                     {known.is_null() ? "-" : Dash(Text(known, "context"))},
                     {known.is_null() ? "-" : Dash(Text(known, "dimensions"))},
                     {Dash(Joined(model.at("aliases")))},
-                    {Text(model, "reason")}});
+                    {Reason(model)}});
   }
   return FormatTable(columns, rows, screen);
 }
@@ -173,12 +185,13 @@ std::string ViewLogLine(const Json& line, Screen screen) {
   return text + Text(line, "replica") + " | " + Printable(Text(line, "text")) + "\n";
 }
 
-std::string ViewOutcome(const Json& model, Screen screen) {
+std::string ViewOutcome(const Json& model, bool settled, Screen screen) {
   const Cell state = State(model);
-  std::string text = Printable(Text(model, "name")) + ": " + Paint(state.text, state.colour, screen) + ", " +
-                     Text(model, "ready_replicas") + " of " + std::to_string(model.at("replicas").size()) +
-                     " replicas ready";
-  const std::string reason = Text(model, "reason");
+  const std::string accepted = settled ? "" : Text(model, "command") + " accepted, now ";
+  std::string text = Printable(Text(model, "name")) + ": " + accepted +
+                     Paint(state.text, state.colour, screen) + ", " + Text(model, "ready_replicas") + " of " +
+                     std::to_string(model.at("replicas").size()) + " replicas ready";
+  const std::string reason = Reason(model);
   if (!reason.empty()) text += " (" + Printable(reason) + ")";
   return text + "\n";
 }

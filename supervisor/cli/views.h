@@ -19,8 +19,8 @@ std::string ViewStatus(const Json& status, Screen screen);
 // One line each.
 std::string ViewEvent(const Json& event, Screen screen);
 std::string ViewLogLine(const Json& line, Screen screen);
-// "bge: ready, 2 of 2 replicas ready".
-std::string ViewOutcome(const Json& model, Screen screen);
+// "bge: ready, 2 of 2 replicas ready"; of a command that was not waited for: "bge: start accepted, now starting, …".
+std::string ViewOutcome(const Json& model, bool settled, Screen screen);
 
 // "12s", "3m", "5h", "2d".
 std::string Age(double seconds);
