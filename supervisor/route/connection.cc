@@ -91,7 +91,7 @@ asio::awaitable<std::optional<http::RequestHead>> Connection::ReadHead() {
   for (;;) {
     // A head that comes byte by byte is not parsed byte by byte.
     const bool line_end = buffer.find('\n', parsed_at) != std::string::npos;
-    if (line_end || buffer.size() >= parsed_at + kParseEvery) {
+    if (parsed_at == 0 || line_end || buffer.size() >= parsed_at + kParseEvery) {
       parsed_at = buffer.size();
       auto parsed = http::ParseRequestHead(buffer, kRequestLimits);
       if (auto* head = std::get_if<http::RequestHead>(&parsed)) co_return std::move(*head);
@@ -197,7 +197,7 @@ asio::awaitable<std::optional<http::Response>> Connection::ReadBody(const http::
     buffer.erase(0, step.consumed);
     if (step.bad) {
       thread_.meters.Rejected("parse");
-      co_return http::ErrorResponse(400, "invalid_body_framing", "the body's chunked framing is malformed");
+      co_return http::ErrorResponse(400, "parse", "the body's chunked framing is malformed");
     }
     if (body->size() > most) {
       thread_.meters.Rejected("body_too_large");

@@ -64,7 +64,9 @@ class Meters {
   prometheus::Histogram& Histogram(const char* name, std::string_view label, std::string_view value,
                                    std::string_view label2 = {}, std::string_view value2 = {});
   static std::string_view Name(const Route* route) { return route ? route->path : kUnknownRoute; }
-  static std::string_view Name(const config::Model* model) { return model ? model->name : "_unknown"; }
+  static std::string_view Name(const config::Model* model) {
+    return model ? std::string_view(model->name) : std::string_view("_unknown");  // no temporary string
+  }
 
   observe::Metrics& metrics_;
   std::unordered_map<Key, prometheus::Counter*, Hash> counters_;

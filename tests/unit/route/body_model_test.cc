@@ -33,7 +33,7 @@ TEST(ReadBodyModel, RefusesWhatIsNotOneJsonObject) {
                           R"({,})", R"({"a" 1})", R"({"a":1}{})", R"({"a":1} x)", R"({"a":01})", R"({"a":.5})",
                           R"({"a":1.})", R"({"a":1e})", R"({"a":-})", R"({"a":+1})", R"({"a":tru})", R"({"a":[1,]})",
                           R"({"a":[1 2]})", R"({"a":"\x"})", R"({"a":"\u12g4"})", R"({"a":")", "{\"a\":\"\n\"}",
-                          R"({a:1})", R"({'a':1})", R"({"a":NaN})", R"({"a":1]})", R"({"a":[1})", "{\"a\":1}\0"};
+                          R"({a:1})", R"({'a':1})", R"({"a":NaN})", R"({"a":1]})", R"({"a":[1})"};
   for (const char* body : bodies) EXPECT_NE(ReadBodyModel(body).error, "") << body;
   EXPECT_NE(ReadBodyModel(std::string_view("{\"a\":1}\0", 8)).error, "");
 }
