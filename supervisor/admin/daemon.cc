@@ -236,7 +236,9 @@ asio::awaitable<void> Daemon::HurryFleet() {
 }
 
 Exit Fail(const Refused& refused) {
-  std::fprintf(stderr, "berthd: %s\n", refused.message.c_str());
+  // Mistakes in a plan begin their lines with its name, as editors expect.
+  const char* prefix = refused.exit == Exit::kBadPlan ? "" : "berthd: ";
+  std::fprintf(stderr, "%s%s\n", prefix, refused.message.c_str());
   return refused.exit;
 }
 

@@ -16,10 +16,11 @@ namespace fs = std::filesystem;
 namespace berth::admin {
 namespace {
 
+// A line each, begun with the file's name as mistakes are.
 template <class Things>
-std::string JoinMessages(const Things& things) {
+std::string JoinMessages(const fs::path& file, const Things& things) {
   std::string text;
-  for (const auto& thing : things) text.append(text.empty() ? "" : "\n").append(thing.message);
+  for (const auto& thing : things) text.append(file.string()).append(": ").append(thing.message).append("\n");
   return text;
 }
 
@@ -47,10 +48,10 @@ Prepared<CheckedPlan> CheckPlan(const fs::path& file) {
   auto parsed = config::ParseFile(file, config::ThisHost());
   if (const auto* mistakes = std::get_if<config::Mistakes>(&parsed)) return BadPlan(Format(*mistakes));
   config::Plan plan = std::get<config::Plan>(std::move(parsed));
-  if (const auto errors = config::CheckSources(plan); !errors.empty()) return BadPlan(JoinMessages(errors));
+  if (const auto errors = config::CheckSources(plan); !errors.empty()) return BadPlan(JoinMessages(file, errors));
   auto placed = placement::Place(plan);
   if (const auto* refusals = std::get_if<std::vector<placement::Refusal>>(&placed)) {
-    return BadPlan(JoinMessages(*refusals));
+    return BadPlan(JoinMessages(file, *refusals));
   }
   return CheckedPlan{std::move(plan), std::get<placement::Placement>(std::move(placed))};
 }
