@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
 #include <thread>
 
@@ -124,6 +125,10 @@ class ProxyTest : public ::testing::Test {
     });
   }
 
+  // Gates outlive the workers' threads, which may still be passing them when a test ends.
+  Gate& NewGate() { return gates_.emplace_back(); }
+
+  std::deque<Gate> gates_;
   config::Plan plan_;
   observe::Metrics metrics_;
   std::string folder_;
@@ -206,7 +211,8 @@ TEST_F(ProxyTest, BodiesThatAreNotJsonAreStreamedUp) {
 
 TEST_F(ProxyTest, AClientThatLeavesBeforeItsRequestBeganTakesItBack) {
   Start();
-  Gate arrived, left;
+  Gate& arrived = NewGate();
+  Gate& left = NewGate();
   std::atomic<int> begun{-1};
   AddWorker([&](auto& exchange) {
     arrived.Open();
@@ -226,7 +232,8 @@ TEST_F(ProxyTest, AClientThatLeavesBeforeItsRequestBeganTakesItBack) {
 
 TEST_F(ProxyTest, AClientThatHalfClosesWhileItsRequestRunsClosesTheWorkersConnection) {
   Start();
-  Gate begun, closed;
+  Gate& begun = NewGate();
+  Gate& closed = NewGate();
   AddWorker([&](auto& exchange) {
     EXPECT_TRUE(exchange.Begin());
     begun.Open();
@@ -245,7 +252,7 @@ TEST_F(ProxyTest, AClientThatHalfClosesWhileItsRequestRunsClosesTheWorkersConnec
 TEST_F(ProxyTest, AClientThatLeavesTheQueueFreesItsPlace) {
   plan_.models[0].queue.max = 1;
   Start();
-  Gate release;
+  Gate& release = NewGate();
   AddWorker([&](auto& exchange) { return exchange.Begin() && release.Wait() && exchange.Reply(200, "{}"); }, 1);
   Wire running = Connect();
   running.Send(Post());
@@ -401,7 +408,7 @@ TEST_F(ProxyTest, AnHttp10ClientGetsAStreamUntilClose) {
 TEST_F(ProxyTest, AFullQueueIsA429WithRetryAfter) {
   plan_.models[0].queue.max = 0;
   Start();
-  Gate release;
+  Gate& release = NewGate();
   AddWorker([&](auto& exchange) { return exchange.Begin() && release.Wait() && exchange.Reply(200, "{}"); }, 1);
   Wire running = Connect();
   running.Send(Post());
@@ -429,7 +436,7 @@ TEST_F(ProxyTest, WaitingEndsWithTheQueuesTimeout) {
 
 TEST_F(ProxyTest, AnExpiredRequestIsNeverRun) {
   Start();
-  Gate arrived, answered;
+  Gate& answered = NewGate();
   std::atomic<int> begun{-1};
   AddWorker([&](auto& exchange) {
     answered.Wait();
@@ -446,7 +453,7 @@ TEST_F(ProxyTest, AnExpiredRequestIsNeverRun) {
 
 TEST_F(ProxyTest, ADeadlineThatPassesWhileRunningCancelsTheWorker) {
   Start();
-  Gate closed;
+  Gate& closed = NewGate();
   AddWorker([&](auto& exchange) {
     exchange.Begin();
     EXPECT_TRUE(exchange.wire.WaitClosed());
@@ -459,7 +466,9 @@ TEST_F(ProxyTest, ADeadlineThatPassesWhileRunningCancelsTheWorker) {
 
 TEST_F(ProxyTest, AClosingReplicasOfferedRequestsGoElsewhereAndItsBegunOnesGoOn) {
   Start();
-  Gate offered, begun, release;
+  Gate& offered = NewGate();
+  Gate& begun = NewGate();
+  Gate& release = NewGate();
   std::atomic<bool> begins{true};
   FakeUpstream& closing = AddWorker([&](auto& exchange) {
     if (begins.exchange(false)) {
@@ -485,7 +494,8 @@ TEST_F(ProxyTest, AClosingReplicasOfferedRequestsGoElsewhereAndItsBegunOnesGoOn)
 
 TEST_F(ProxyTest, ADeadReplicasRequestsEndThoughItsSocketStaysOpen) {
   Start();
-  Gate begun, release;
+  Gate& begun = NewGate();
+  Gate& release = NewGate();
   FakeUpstream& hung = AddWorker([&](auto& exchange) {
     exchange.Begin();
     begun.Open();
@@ -503,7 +513,8 @@ TEST_F(ProxyTest, ADeadReplicasRequestsEndThoughItsSocketStaysOpen) {
 
 TEST_F(ProxyTest, DrainRefusesNewRequestsAndFinishesRunningOnes) {
   Start();
-  Gate begun, release;
+  Gate& begun = NewGate();
+  Gate& release = NewGate();
   AddWorker([&](auto& exchange) {
     exchange.Begin();
     begun.Open();
@@ -530,7 +541,7 @@ TEST_F(ProxyTest, DrainRefusesNewRequestsAndFinishesRunningOnes) {
 
 TEST_F(ProxyTest, StopEndsRunningAndWaitingRequests) {
   Start();
-  Gate begun;
+  Gate& begun = NewGate();
   AddWorker([&](auto& exchange) {
     exchange.Begin();
     begun.Open();
