@@ -1,6 +1,7 @@
-// berth-worker: one replica of one model. Started by berthd with its sockets in place (DESIGN §7); says hello, loads
-// what the start message names, warms up, serves until it is drained or the supervisor goes away. Threads: this one
-// runs the io loop; the control link has a reader and a beat; the pool does JSON and tokens; the engine computes.
+// berth-worker: one replica of one model. Started by berthd with its sockets in place (DESIGN §7); says
+// hello, loads what the start message names, warms up, serves until it is drained or the supervisor goes
+// away. Threads: this one runs the io loop; the control link has a reader and a beat; the pool does JSON and
+// tokens; the engine computes.
 #include <unistd.h>
 
 #include <algorithm>
@@ -44,7 +45,7 @@ constexpr Duration kBeatInterval = std::chrono::seconds(1);
 constexpr Duration kCloseGrace = std::chrono::seconds(2);
 constexpr int kMaxBatchSequences = 512;  // the last bucket of batch_size
 constexpr int kPoolThreads = 2;
-constexpr double kWeightsShare = 0.8;    // of the load; the warm-up is the rest
+constexpr double kWeightsShare = 0.8;  // of the load; the warm-up is the rest
 constexpr double kProgressStep = 0.01;
 
 serve::ControlLink* control_link = nullptr;  // for OutOfMemory(), which has nothing else
@@ -61,7 +62,12 @@ serve::ControlLink* control_link = nullptr;  // for OutOfMemory(), which has not
 
 [[noreturn]] void OutOfMemory() {
   std::set_new_handler(nullptr);
-  Fail(*control_link, "out of memory: an allocation failed; raise `memory` of the model", WorkerExit::kOutOfMemory);
+  try {
+    Fail(*control_link, "out of memory: an allocation failed; raise `memory` of the model",
+         WorkerExit::kOutOfMemory);
+  } catch (const std::bad_alloc&) {  // not even for the last word
+    Leave(WorkerExit::kOutOfMemory);
+  }
 }
 
 [[noreturn]] void Drained(serve::ControlLink& control) {
@@ -74,12 +80,16 @@ WorkerExit ExitFor(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kInvalid:
     case ErrorKind::kNotFound:
-    case ErrorKind::kPermission: return WorkerExit::kBadModel;
-    case ErrorKind::kExhausted: return WorkerExit::kOutOfMemory;
+    case ErrorKind::kPermission:
+      return WorkerExit::kBadModel;
+    case ErrorKind::kExhausted:
+      return WorkerExit::kOutOfMemory;
     case ErrorKind::kIo:
     case ErrorKind::kUnavailable:
-    case ErrorKind::kTimeout: return WorkerExit::kTryAgain;
-    default: return WorkerExit::kInternal;
+    case ErrorKind::kTimeout:
+      return WorkerExit::kTryAgain;
+    default:
+      return WorkerExit::kInternal;
   }
 }
 
@@ -92,19 +102,21 @@ T Need(serve::ControlLink& control, Result<T> result) {
 // What this build cannot do is said before anything is loaded.
 Status CheckStart(const protocol::StartMessage& start) {
   if (start.protocol != protocol::kProtocolVersion) {
-    return Invalid("the supervisor speaks protocol ", start.protocol, ", this worker ", protocol::kProtocolVersion,
-                   "; install berthd and berth-worker of one version");
+    return Invalid("the supervisor speaks protocol ", start.protocol, ", this worker ",
+                   protocol::kProtocolVersion, "; install berthd and berth-worker of one version");
   }
-  if (start.kind != "embedding") return Invalid("kind \"", start.kind, "\" is not supported; supported: embedding");
+  if (start.kind != "embedding")
+    return Invalid("kind \"", start.kind, "\" is not supported; supported: embedding");
   if (start.device != "cpu") return Invalid("device \"", start.device, "\" is not supported; supported: cpu");
   if (start.threads < 1 || start.batch_max_tokens < 1) {
-    return Invalid("the start message asks for ", start.threads, " threads and batches of ", start.batch_max_tokens,
-                   " tokens; both must be at least 1");
+    return Invalid("the start message asks for ", start.threads, " threads and batches of ",
+                   start.batch_max_tokens, " tokens; both must be at least 1");
   }
   return Ok();
 }
 
-std::unique_ptr<engine::Embedder> LoadModel(serve::ControlLink& control, const protocol::StartMessage& start) {
+std::unique_ptr<engine::Embedder> LoadModel(serve::ControlLink& control,
+                                            const protocol::StartMessage& start) {
   double told = 0;
   const auto progress = [&](double share) {
     const double fraction = share * kWeightsShare;
@@ -124,13 +136,15 @@ serve::ModelFacts FactsOf(const protocol::StartMessage& start, const engine::Emb
           .sentence = embedder.sentence()};
 }
 
-std::unique_ptr<text::Tokenizer> LoadTokenizer(serve::ControlLink& control, const protocol::StartMessage& start,
+std::unique_ptr<text::Tokenizer> LoadTokenizer(serve::ControlLink& control,
+                                               const protocol::StartMessage& start,
                                                const engine::Embedder& embedder) {
   auto tokenizer = Need(control, text::Tokenizer::Load(start.source));
   if (tokenizer->vocab_size() <= static_cast<std::size_t>(embedder.vocab_size())) return tokenizer;
   Fail(control,
        start.source + ": the tokenizer has ids up to " + std::to_string(tokenizer->vocab_size() - 1) +
-           ", config.json a vocab_size of " + std::to_string(embedder.vocab_size()) + "; they do not belong together",
+           ", config.json a vocab_size of " + std::to_string(embedder.vocab_size()) +
+           "; they do not belong together",
        WorkerExit::kBadModel);
 }
 
@@ -141,7 +155,9 @@ engine::Engine::Options EngineOptions(serve::ControlLink& control, const protoco
                     std::chrono::microseconds(start.batch_max_delay_us)};
   options.dimensions = dimensions;
   options.prepare_thread = [threads = start.threads] { engine::SetComputeThreads(threads); };
-  options.on_fatal = [&control](const Error& error) { Fail(control, error.message, WorkerExit::kOutOfMemory); };
+  options.on_fatal = [&control](const Error& error) {
+    Fail(control, error.message, WorkerExit::kOutOfMemory);
+  };
   return options;
 }
 
@@ -174,9 +190,7 @@ class Drainer {
   void Close() {
     if (closing_) return;
     closing_ = true;
-    server_.Close(kCloseGrace, [this] {
-      Drained(control_);
-    });
+    server_.Close(kCloseGrace, [this] { Drained(control_); });
   }
 
   serve::ControlLink& control_;
@@ -193,8 +207,8 @@ class Drainer {
   asio::io_context io(1);
   std::optional<Drainer> drainer;
   std::atomic<bool> serving{false};
-  // From the first moment: a supervisor that goes away while weights load must not leave this process behind, and a
-  // drain finds nothing to finish then.
+  // From the first moment: a supervisor that goes away while weights load must not leave this process behind,
+  // and a drain finds nothing to finish then.
   control.Listen(
       [&](protocol::DrainMessage drain) {
         if (!serving) Drained(control);
@@ -207,8 +221,8 @@ class Drainer {
   const serve::ModelFacts facts = FactsOf(start, *embedder);
   engine::Metrics metrics;
   const auto options = EngineOptions(control, start, facts.dimensions);
-  engine::Engine engine([&](auto sequences, const auto& sink) { return embedder->Encode(sequences, sink); }, options,
-                        metrics);
+  engine::Engine engine([&](auto sequences, const auto& sink) { return embedder->Encode(sequences, sink); },
+                        options, metrics);
   [[maybe_unused]] const auto told = control.Send(protocol::LoadingMessage{"warmup", kWeightsShare});
   if (Status warm = engine::WarmUp(engine, *embedder, options.limits); !warm) {
     Fail(control, start.source + ": " + warm.error().message, WorkerExit::kBadModel);
@@ -232,10 +246,12 @@ class Drainer {
   serving = true;
   server.Start();
   control.Beat(kBeatInterval,
-               {[&embedder] { return embedder->steps(); }, [&service] { return service.begun.load(); }}, metrics);
-  const protocol::ReadyMessage ready{{start.kind, facts.max_tokens, facts.dimensions, serve::Router::Routes()},
-                                     Window(start, *embedder),
-                                     serve::ReadMemory()};
+               {[&embedder] { return embedder->steps(); }, [&service] { return service.begun.load(); }},
+               metrics);
+  const protocol::ReadyMessage ready{
+      {start.kind, facts.max_tokens, facts.dimensions, serve::Router::Routes()},
+      Window(start, *embedder),
+      serve::ReadMemory()};
   if (Status sent = control.Send(ready); !sent) Fail(control, sent.error().message, WorkerExit::kTryAgain);
   LogInfo("ready: " + start.source + ", " + std::to_string(facts.dimensions) + " dimensions, " +
           std::to_string(facts.max_tokens) + " tokens");
@@ -246,6 +262,7 @@ class Drainer {
 [[noreturn]] void Run() {
   serve::ControlLink control{Fd(protocol::kControlFd)};
   control_link = &control;
+  std::signal(SIGPIPE, SIG_IGN);  // a log pipe that nobody reads any more is no reason to die
   std::set_new_handler(OutOfMemory);
   const std::string build = "berth-worker " BERTH_VERSION ", libtorch " + engine::TorchVersion();
   if (Status sent = control.Send(protocol::HelloMessage{protocol::kProtocolVersion, build}); !sent) {

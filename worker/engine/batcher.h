@@ -1,5 +1,5 @@
-// Which inputs run together next. Pure: no thread, no clock, no lock. Batches are packed without padding, so a batch
-// costs the tokens it holds, whatever their lengths; what remains to be decided is whose turn it is.
+// Which inputs run together next. Pure: no thread, no clock, no lock. Batches are packed without padding, so
+// a batch costs the tokens it holds, whatever their lengths; what remains to be decided is whose turn it is.
 //
 //  - The oldest request is always part of the next batch, so none starves.
 //  - Requests take turns, one input each: a request with one input does not wait behind another's 2,048.

@@ -21,12 +21,13 @@
 namespace berth::engine {
 namespace {
 
-// Rows computed at once. Enough for the matrix products to run at their best; few enough that activations stay near
-// the cache, that their memory does not grow with the batch, and that a step stays far below a second.
+// Rows computed at once. Enough for the matrix products to run at their best; few enough that activations
+// stay near the cache, that their memory does not grow with the batch, and that a step stays far below a
+// second.
 constexpr std::int64_t kPieceTokens = 1024;
 
 // Heads and leftovers that published checkpoints carry and sentence vectors do not use.
-constexpr std::array<std::string_view, 6> kIgnored = {"pooler.",     "cls.",       "embeddings.position_ids",
+constexpr std::array<std::string_view, 6> kIgnored = {"pooler.",     "cls.",        "embeddings.position_ids",
                                                       "classifier.", "qa_outputs.", "dropout."};
 
 constexpr std::size_t kUnknownShown = 5;
@@ -35,8 +36,9 @@ void WarnOfUnused(const std::filesystem::path& dir, const std::vector<std::strin
   if (names.empty()) return;
   std::string list;
   for (std::size_t i = 0; i < std::min(names.size(), kUnknownShown); ++i) list += (i ? ", " : "") + names[i];
-  LogWarning(dir.string() + ": " + std::to_string(names.size()) + " tensors are not used by this architecture: " +
-             list + (names.size() > kUnknownShown ? ", …" : ""));
+  LogWarning(dir.string() + ": " + std::to_string(names.size()) +
+             " tensors are not used by this architecture: " + list +
+             (names.size() > kUnknownShown ? ", …" : ""));
 }
 
 Error TorchError(const std::exception& error) {
@@ -58,7 +60,8 @@ struct Embedder::Parts {
   weights::WeightReader weights;  // keeps the file mapped
   models::Bert bert;
 
-  Parts(const checkpoint::EncoderConfig& encoder, checkpoint::SentenceConfig pooled, weights::WeightReader reader)
+  Parts(const checkpoint::EncoderConfig& encoder, checkpoint::SentenceConfig pooled,
+        weights::WeightReader reader)
       : config(encoder), sentence(std::move(pooled)), weights(std::move(reader)), bert(config, weights) {}
 };
 
@@ -99,7 +102,8 @@ Status CheckSequence(const Sequence& sequence, int max_tokens, int vocab_size) {
     return Invalid("an input of ", sequence.ids.size(), " tokens; the model takes at most ", max_tokens);
   }
   for (const std::int32_t id : sequence.ids) {
-    if (id < 0 || id >= vocab_size) return Invalid("token id ", id, " is outside of the vocabulary of ", vocab_size);
+    if (id < 0 || id >= vocab_size)
+      return Invalid("token id ", id, " is outside of the vocabulary of ", vocab_size);
   }
   return Ok();
 }
@@ -124,7 +128,8 @@ models::PackedTokens Pack(std::span<const Sequence> sequences, std::span<const s
 }
 
 // How many of `order`, from `begin` on, make one piece: at least one.
-std::size_t PieceEnd(std::span<const Sequence> sequences, std::span<const std::size_t> order, std::size_t begin) {
+std::size_t PieceEnd(std::span<const Sequence> sequences, std::span<const std::size_t> order,
+                     std::size_t begin) {
   std::int64_t tokens = 0;
   std::size_t end = begin;
   while (end < order.size()) {
@@ -143,16 +148,18 @@ std::vector<std::size_t> ShortestFirst(std::span<const Sequence> sequences) {
 }
 
 // Pools one piece's hidden states and hands the vectors out.
-Status Deliver(const at::Tensor& hidden, std::span<const Sequence> sequences, std::span<const std::size_t> piece,
-               checkpoint::Pooling pooling, const Sink& sink) {
+Status Deliver(const at::Tensor& hidden, std::span<const Sequence> sequences,
+               std::span<const std::size_t> piece, checkpoint::Pooling pooling, const Sink& sink) {
   std::int64_t row = 0;
   for (const std::size_t i : piece) {
     const auto length = static_cast<std::int64_t>(sequences[i].ids.size());
     const at::Tensor vector =
-        models::Pool(hidden.narrow(0, row, length), pooling, static_cast<std::int64_t>(sequences[i].skip)).contiguous();
+        models::Pool(hidden.narrow(0, row, length), pooling, static_cast<std::int64_t>(sequences[i].skip))
+            .contiguous();
     const std::span<const float> values(vector.data_ptr<float>(), static_cast<std::size_t>(vector.numel()));
     if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) {
-      return MakeError(ErrorKind::kInternal, "the model's output is not a finite number; its weights are damaged");
+      return MakeError(ErrorKind::kInternal,
+                       "the model's output is not a finite number; its weights are damaged");
     }
     sink(i, values);
     row += length;

@@ -1,6 +1,6 @@
-// An embedding model that is loaded and can be asked: the torch-free face of weights/, models/ and kernels/, so that
-// nothing else in the worker includes libtorch. Encode() runs on one thread at a time, the engine's compute thread;
-// the plain questions may be asked from any thread.
+// An embedding model that is loaded and can be asked: the torch-free face of weights/, models/ and kernels/,
+// so that nothing else in the worker includes libtorch. Encode() runs on one thread at a time, the engine's
+// compute thread; the plain questions may be asked from any thread.
 #pragma once
 
 #include <atomic>
@@ -27,25 +27,25 @@ struct Sequence {
   std::size_t skip = 0;               // first tokens that the pooling leaves out
 };
 
-// Gets a sequence's vector as soon as it is computed: `vector` has dimensions() components, not normalised, and is
-// valid during the call only.
+// Gets a sequence's vector as soon as it is computed: `vector` has dimensions() components, not normalised,
+// and is valid during the call only.
 using Sink = std::function<void(std::size_t index, std::span<const float> vector)>;
 
 class Embedder {
  public:
   struct Options {
-    Bytes budget;                           // of private memory
-    std::function<void(double)> progress;   // 0 … 1 of the load, on the calling thread
+    Bytes budget;                          // of private memory
+    std::function<void(double)> progress;  // 0 … 1 of the load, on the calling thread
   };
 
-  // Reads the model in `dir`. Errors: kInvalid or kNotFound (the model is wrong; names file, tensor and remedy),
-  // kExhausted (the budget or the machine's memory does not suffice).
+  // Reads the model in `dir`. Errors: kInvalid or kNotFound (the model is wrong; names file, tensor and
+  // remedy), kExhausted (the budget or the machine's memory does not suffice).
   static Result<std::unique_ptr<Embedder>> Load(const std::filesystem::path& dir, const Options& options);
   ~Embedder();
 
-  // Runs the sequences in pieces of about a thousand tokens, shortest first, and hands each vector to `sink`. Errors:
-  // kInvalid (an id or a length out of range), kExhausted (no memory), kInternal (a component that is no finite
-  // number; anything else libtorch says). Vectors handed out before an error are good.
+  // Runs the sequences in pieces of about a thousand tokens, shortest first, and hands each vector to `sink`.
+  // Errors: kInvalid (an id or a length out of range), kExhausted (no memory), kInternal (a component that is
+  // no finite number; anything else libtorch says). Vectors handed out before an error are good.
   Status Encode(std::span<const Sequence> sequences, const Sink& sink);
 
   int dimensions() const;

@@ -12,7 +12,10 @@ double Seconds(Clock::duration duration) { return std::chrono::duration<double>(
 }  // namespace
 
 Engine::Engine(EncodeFunction encode, Options options, Metrics& metrics)
-    : encode_(std::move(encode)), options_(std::move(options)), metrics_(metrics), thread_([this] { Run(); }) {}
+    : encode_(std::move(encode)),
+      options_(std::move(options)),
+      metrics_(metrics),
+      thread_([this] { Run(); }) {}
 
 Engine::~Engine() {
   {
@@ -163,7 +166,8 @@ void Engine::RunBatch(const Batch& batch, const std::vector<Place>& places) {
 // A job ends with its last vector, not with the batch: others in it may be longer.
 void Engine::Store(const Place& place, std::span<const float> vector) {
   Entry& entry = *place.entry;
-  std::ranges::copy(vector, entry.job->vectors.begin() + static_cast<std::ptrdiff_t>(place.input * vector.size()));
+  std::ranges::copy(vector,
+                    entry.job->vectors.begin() + static_cast<std::ptrdiff_t>(place.input * vector.size()));
   if (--entry.missing > 0) return;
   const auto took = Clock::now() - entry.began;
   entry.job->inference = std::chrono::duration_cast<Duration>(took);
@@ -172,13 +176,13 @@ void Engine::Store(const Place& place, std::span<const float> vector) {
 }
 
 void Engine::FailBatch(const std::vector<Place>& places, const Error& error) {
+  if (error.kind == ErrorKind::kExhausted && options_.on_fatal) options_.on_fatal(error);
   for (const Place& place : places) {
     if (place.entry->missing == 0) continue;
     place.entry->missing = 0;
     place.entry->job->error = error.message;
     End(*place.entry->job, JobEnd::kFailed);
   }
-  if (error.kind == ErrorKind::kExhausted && options_.on_fatal) options_.on_fatal(error);
 }
 
 }  // namespace berth::engine

@@ -1,6 +1,6 @@
-// The queue in front of a model, and the one thread that computes. Requests come from any thread as jobs; the compute
-// thread forms batches across jobs (batcher.h), begins each job's claim just before its first batch, and ends each
-// job exactly once. It knows nothing of HTTP, and of the model only the function that encodes.
+// The queue in front of a model, and the one thread that computes. Requests come from any thread as jobs; the
+// compute thread forms batches across jobs (batcher.h), begins each job's claim just before its first batch,
+// and ends each job exactly once. It knows nothing of HTTP, and of the model only the function that encodes.
 #pragma once
 
 #include <atomic>
@@ -25,11 +25,11 @@ namespace berth::engine {
 
 enum class JobEnd {
   kDone,
-  kCancelled,   // the client left, or the engine stopped
-  kClaimLost,   // begin() said no: somebody else answers this request
-  kDraining,    // not begun, and nothing new is begun any more
+  kCancelled,  // the client left, or the engine stopped
+  kClaimLost,  // begin() said no: somebody else answers this request
+  kDraining,   // not begun, and nothing new is begun any more
   kQueueFull,
-  kFailed,      // `error` says why
+  kFailed,  // `error` says why
 };
 
 // One request. The caller fills the first part before Submit() and reads the second after `ended`.
@@ -39,11 +39,11 @@ struct Job {
   std::function<bool()> begin;                    // once, on the compute thread, just before the first batch
   std::function<void(JobEnd)> ended;              // exactly once; on the compute thread, or inside Submit()
 
-  std::vector<float> vectors;                     // inputs × dimensions, in the order of the inputs
-  Duration inference{};                           // from begin() to the last vector
+  std::vector<float> vectors;  // inputs × dimensions, in the order of the inputs
+  Duration inference{};        // from begin() to the last vector
   std::string error;
 
-  std::atomic<bool> cancelled{false};             // set by Engine::Cancel
+  std::atomic<bool> cancelled{false};  // set by Engine::Cancel
 };
 
 class Engine {
@@ -52,8 +52,8 @@ class Engine {
   struct Options {
     Limits limits;
     int dimensions = 0;
-    std::size_t max_jobs = 1024;               // waiting and running; more are refused
-    std::function<void()> prepare_thread;      // first thing on the compute thread
+    std::size_t max_jobs = 1024;                 // waiting and running; more are refused
+    std::function<void()> prepare_thread;        // first thing on the compute thread
     std::function<void(const Error&)> on_fatal;  // encoding ran out of memory: the process should end
   };
 
@@ -106,11 +106,11 @@ class Engine {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::unique_ptr<Entry>> entries_;  // oldest first; guarded by mutex_, but an entry's progress (`next`,
-                                                // `missing`) is the compute thread's alone
-  bool draining_ = false;                       // guarded by mutex_
-  bool stopping_ = false;                       // guarded by mutex_
-  std::thread thread_;                          // last: starts when all else is there
+  std::deque<std::unique_ptr<Entry>> entries_;  // oldest first; guarded by mutex_, but an entry's progress
+                                                // (`next`, `missing`) is the compute thread's alone
+  bool draining_ = false;  // guarded by mutex_
+  bool stopping_ = false;  // guarded by mutex_
+  std::thread thread_;     // last: starts when all else is there
 };
 
 }  // namespace berth::engine

@@ -32,7 +32,9 @@ constexpr std::array<Row, kHistograms> kHistogramRows = {{{"batch_size", kBatch}
 }  // namespace
 
 std::string_view Name(Counter counter) { return kCounterNames[static_cast<std::size_t>(counter)]; }
-std::string_view Name(Histogram histogram) { return kHistogramRows[static_cast<std::size_t>(histogram)].name; }
+std::string_view Name(Histogram histogram) {
+  return kHistogramRows[static_cast<std::size_t>(histogram)].name;
+}
 std::span<const double> Bounds(Histogram histogram) {
   return kHistogramRows[static_cast<std::size_t>(histogram)].bounds;
 }

@@ -1,5 +1,5 @@
-// What a worker counts between two beats: increments of the catalogue's counters and histograms, added from any
-// thread and taken by the thread that sends beats. Labels are the supervisor's business. Torch-free.
+// What a worker counts between two beats: increments of the catalogue's counters and histograms, added from
+// any thread and taken by the thread that sends beats. Labels are the supervisor's business. Torch-free.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ enum class Histogram {
 inline constexpr std::size_t kCounters = 2;
 inline constexpr std::size_t kHistograms = 7;
 
-std::string_view Name(Counter counter);      // "batches_total": the catalogue's, without prefix
+std::string_view Name(Counter counter);  // "batches_total": the catalogue's, without prefix
 std::string_view Name(Histogram histogram);
 std::span<const double> Bounds(Histogram histogram);  // upper bounds, ascending, without +Inf
 

@@ -20,7 +20,8 @@ Result<double> RunOnce(Engine& engine, int count, int length, int vocab_size) {
   std::promise<JobEnd> promise;
   job->ended = [&promise](JobEnd end) { promise.set_value(end); };
   engine.Submit(job);
-  if (promise.get_future().get() == JobEnd::kDone) return std::chrono::duration<double>(job->inference).count();
+  if (promise.get_future().get() == JobEnd::kDone)
+    return std::chrono::duration<double>(job->inference).count();
   return MakeError(ErrorKind::kInternal, "the warm-up inference failed: ", job->error);
 }
 

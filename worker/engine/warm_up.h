@@ -1,5 +1,5 @@
-// The first inferences of a loaded model, through the engine and so on its compute thread: they touch every code
-// path and buffer, and show that the model's output is a number. Blocks; torch-free.
+// The first inferences of a loaded model, through the engine and so on its compute thread: they touch every
+// code path and buffer, and show that the model's output is a number. Blocks; torch-free.
 #pragma once
 
 #include "supervisor/base/result.h"
@@ -7,8 +7,8 @@
 
 namespace berth::engine {
 
-// A small batch, then one as large as `limits` allow but, judged by the small one, of no more than about two seconds.
-// Errors: what Embedder::Encode says, as kInternal.
+// A small batch, then one as large as `limits` allow but, judged by the small one, of no more than about two
+// seconds. Errors: what Embedder::Encode says, as kInternal.
 Status WarmUp(Engine& engine, const Embedder& embedder, const Limits& limits);
 
 }  // namespace berth::engine

@@ -6,14 +6,15 @@
 namespace berth::kernels {
 namespace {
 
-// Scores held at once: 2 Mi floats are 8 MiB, enough for 32 sequences of 64 tokens with 12 heads, and still in or
-// near the cache. A longer sequence is computed alone.
+// Scores held at once: 2 Mi floats are 8 MiB, enough for 32 sequences of 64 tokens with 12 heads, and still
+// in or near the cache. A longer sequence is computed alone.
 constexpr std::int64_t kScoresAtOnce = 2 * 1024 * 1024;
 
 // Sequences from `begin` on that have the same length and whose scores fit.
 std::size_t GroupSize(std::span<const std::int64_t> lengths, std::size_t begin, std::int64_t heads) {
   const std::int64_t length = lengths[begin];
-  const auto most = static_cast<std::size_t>(std::max<std::int64_t>(1, kScoresAtOnce / (heads * length * length)));
+  const auto most =
+      static_cast<std::size_t>(std::max<std::int64_t>(1, kScoresAtOnce / (heads * length * length)));
   std::size_t end = begin + 1;
   while (end < lengths.size() && lengths[end] == length && end - begin < most) ++end;
   return end - begin;

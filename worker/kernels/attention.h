@@ -8,10 +8,10 @@
 
 namespace berth::kernels {
 
-// softmax(q kᵀ / √head_size) v per sequence and head (Vaswani et al. 2017, eq. 1), every token seeing its whole
-// sequence. `q`, `k`, `v`: [tokens, heads * head_size] float32, the sequences one after another with `lengths` tokens
-// each (positive, summing to `tokens`). Returns the same shape. Neighbours of equal length are computed together, so
-// a batch sorted by length needs the fewest calls.
+// softmax(q kᵀ / √head_size) v per sequence and head (Vaswani et al. 2017, eq. 1), every token seeing its
+// whole sequence. `q`, `k`, `v`: [tokens, heads * head_size] float32, the sequences one after another with
+// `lengths` tokens each (positive, summing to `tokens`). Returns the same shape. Neighbours of equal length
+// are computed together, so a batch sorted by length needs the fewest calls.
 at::Tensor Attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      std::span<const std::int64_t> lengths, std::int64_t heads);
 

@@ -1,5 +1,5 @@
-// A linear layer, y = x Wᵀ + b, behind one interface, so that other kernels (packed, bf16, int8) can take its place
-// without the models noticing. Immutable: any thread may call it.
+// A linear layer, y = x Wᵀ + b, behind one interface, so that other kernels (packed, bf16, int8) can take its
+// place without the models noticing. Immutable: any thread may call it.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -9,7 +9,8 @@ namespace berth::kernels {
 class Linear {
  public:
   Linear() = default;
-  // `weight` [out, in] and `bias` [out], float32; kept by reference, so a mapped file stays mapped as long as they do.
+  // `weight` [out, in] and `bias` [out], float32; kept by reference, so a mapped file stays mapped as long as
+  // they do.
   Linear(at::Tensor weight, at::Tensor bias);
 
   // `x` [rows, in] float32 → [rows, out].

@@ -20,7 +20,8 @@ void SetComputeThreads(int threads) {
   at::set_num_threads(threads);
   // Present when the BLAS in this process is OpenBLAS; another BLAS follows OpenMP's or MKL's settings.
   using SetThreads = void (*)(int);
-  if (const auto set = reinterpret_cast<SetThreads>(::dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(threads);
+  if (const auto set = reinterpret_cast<SetThreads>(::dlsym(RTLD_DEFAULT, "openblas_set_num_threads")))
+    set(threads);
 }
 
 void AvoidShapeCaches() { at::globalContext().setUserEnabledMkldnn(false); }

@@ -43,7 +43,8 @@ Bert::Bert(const checkpoint::EncoderConfig& config, WeightReader& weights) : con
   const std::int64_t hidden = config.hidden_size;
   words_ = weights.Take("embeddings.word_embeddings.weight", {config.vocab_size, hidden});
   positions_ = weights.Take("embeddings.position_embeddings.weight", {config.positions, hidden});
-  const at::Tensor types = weights.Take("embeddings.token_type_embeddings.weight", {config.token_types, hidden});
+  const at::Tensor types =
+      weights.Take("embeddings.token_type_embeddings.weight", {config.token_types, hidden});
   if (types.defined()) segment_ = types[0];
   embedding_norm_ = TakeNorm(weights, "embeddings.LayerNorm", hidden);
   for (std::int64_t i = 0; i < config.layers; ++i) layers_.push_back(TakeLayer(weights, i));
@@ -66,7 +67,8 @@ at::Tensor Bert::Embed(const PackedTokens& tokens) const {
   return Normalize(embedding_norm_, x);
 }
 
-at::Tensor Bert::Attend(const Layer& layer, const at::Tensor& x, const std::vector<std::int64_t>& lengths) const {
+at::Tensor Bert::Attend(const Layer& layer, const at::Tensor& x,
+                        const std::vector<std::int64_t>& lengths) const {
   const at::Tensor mixed =
       kernels::Attention(layer.query(x), layer.key(x), layer.value(x), lengths, config_.heads);
   return Normalize(layer.attention_norm, layer.attention_output(mixed).add_(x));
@@ -78,10 +80,14 @@ at::Tensor Bert::FeedForward(const Layer& layer, const at::Tensor& x) const {
 
 at::Tensor Bert::Activate(at::Tensor x) const {
   switch (config_.activation) {
-    case Activation::kGelu: return at::gelu(x, "none");
-    case Activation::kGeluTanh: return at::gelu(x, "tanh");
-    case Activation::kRelu: return x.relu_();
-    case Activation::kSilu: return at::silu_(x);
+    case Activation::kGelu:
+      return at::gelu(x, "none");
+    case Activation::kGeluTanh:
+      return at::gelu(x, "tanh");
+    case Activation::kRelu:
+      return x.relu_();
+    case Activation::kSilu:
+      return at::silu_(x);
   }
   return x;
 }

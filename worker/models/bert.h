@@ -1,6 +1,7 @@
 // The BERT encoder (Devlin et al. 2018) in float32 over a packed batch: the tokens of all sequences one after
-// another, no padding. Linear layers run over all rows at once, attention inside each sequence. Immutable once
-// loaded; Forward may run on one thread at a time per call's tensors, and calls share nothing but the weights.
+// another, no padding. Linear layers run over all rows at once, attention inside each sequence. Immutable
+// once loaded; Forward may run on one thread at a time per call's tensors, and calls share nothing but the
+// weights.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -23,11 +24,12 @@ struct PackedTokens {
 
 class Bert {
  public:
-  // Takes its tensors from `weights`; the caller asks weights.Finish() for mistakes before the first Forward().
+  // Takes its tensors from `weights`; the caller asks weights.Finish() for mistakes before the first
+  // Forward().
   Bert(const checkpoint::EncoderConfig& config, weights::WeightReader& weights);
 
-  // The hidden states after the last layer: [tokens, hidden_size] float32. Two steps are counted per layer, as they
-  // are done. Throws what libtorch throws. The caller holds a c10::InferenceMode.
+  // The hidden states after the last layer: [tokens, hidden_size] float32. Two steps are counted per layer,
+  // as they are done. Throws what libtorch throws. The caller holds a c10::InferenceMode.
   at::Tensor Forward(const PackedTokens& tokens, std::atomic<std::uint64_t>& steps) const;
 
  private:

@@ -1,5 +1,5 @@
-// What a request is refused with: the parts of the OpenAI error envelope. Values; the HTTP reply is made of them by
-// the route.
+// What a request is refused with: the parts of the OpenAI error envelope. Values; the HTTP reply is made of
+// them by the route.
 #pragma once
 
 #include <boost/system/result.hpp>

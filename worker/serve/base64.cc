@@ -27,6 +27,8 @@ void AppendBase64(std::span<const std::byte> bytes, std::string& out) {
   if (bytes.size() - i == 2) AppendGroup(at(i) << 16 | at(i + 1) << 8, 2, out);
 }
 
-void AppendBase64(std::span<const float> vector, std::string& out) { AppendBase64(std::as_bytes(vector), out); }
+void AppendBase64(std::span<const float> vector, std::string& out) {
+  AppendBase64(std::as_bytes(vector), out);
+}
 
 }  // namespace berth::serve

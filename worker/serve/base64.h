@@ -1,4 +1,5 @@
-// Base64 (RFC 4648 §4, with padding): how /v1/embeddings sends vectors unless the client asks for numbers. Pure.
+// Base64 (RFC 4648 §4, with padding): how /v1/embeddings sends vectors unless the client asks for numbers.
+// Pure.
 #pragma once
 
 #include <cstddef>

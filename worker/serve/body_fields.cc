@@ -20,22 +20,31 @@ Parsed<json> ParseBody(std::string_view text) {
   auto body = checkpoint::ParseJson(text, "the request body", {.size = {text.size()}, .depth = 64});
   if (!body) return ApiError{.message = body.error().message};
   if (!body->is_object()) {
-    return ApiError{.message = "The request body must be a JSON object, not " + std::string(Describe(*body)) + "."};
+    return ApiError{.message =
+                        "The request body must be a JSON object, not " + std::string(Describe(*body)) + "."};
   }
   return Parsed<json>(boost::system::in_place_value, std::move(*body));
 }
 
 std::string_view Describe(const json& value) {
   switch (value.type()) {
-    case json::value_t::null: return "null";
-    case json::value_t::object: return "an object";
-    case json::value_t::array: return "an array";
-    case json::value_t::string: return "a string";
-    case json::value_t::boolean: return "a boolean";
+    case json::value_t::null:
+      return "null";
+    case json::value_t::object:
+      return "an object";
+    case json::value_t::array:
+      return "an array";
+    case json::value_t::string:
+      return "a string";
+    case json::value_t::boolean:
+      return "a boolean";
     case json::value_t::number_integer:
-    case json::value_t::number_unsigned: return "an integer";
-    case json::value_t::number_float: return "a number with a fraction";
-    default: return "something else";
+    case json::value_t::number_unsigned:
+      return "an integer";
+    case json::value_t::number_float:
+      return "a number with a fraction";
+    default:
+      return "something else";
   }
 }
 
@@ -63,8 +72,8 @@ std::optional<std::int64_t> BodyFields::Integer(std::string_view key, std::int64
                                   ? INT64_MAX
                                   : value->get<std::int64_t>();
   if (number >= least && number <= most) return number;
-  Fail(key, Quote(key) + " must be between " + std::to_string(least) + " and " + std::to_string(most) + ", not " +
-                value->dump() + ".");
+  Fail(key, Quote(key) + " must be between " + std::to_string(least) + " and " + std::to_string(most) +
+                ", not " + value->dump() + ".");
   return std::nullopt;
 }
 

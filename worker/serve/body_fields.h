@@ -1,6 +1,6 @@
-// Typed reading of a request's JSON object. Like checkpoint::JsonFields, the first mistake sticks and later reads
-// return harmless values; but what comes out is an ApiError that names the parameter. Lives on the stack of the
-// function that parses a request.
+// Typed reading of a request's JSON object. Like checkpoint::JsonFields, the first mistake sticks and later
+// reads return harmless values; but what comes out is an ApiError that names the parameter. Lives on the
+// stack of the function that parses a request.
 #pragma once
 
 #include <cstdint>

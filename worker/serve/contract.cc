@@ -47,13 +47,15 @@ Status CheckDescriptors() {
 }
 
 Status DieWithParent() {
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return SystemError(errno, "cannot ask to die with the supervisor");
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+    return SystemError(errno, "cannot ask to die with the supervisor");
   ucred peer{};
   socklen_t size = sizeof peer;
   if (::getsockopt(protocol::kControlFd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
     return SystemError(errno, "cannot learn who made the control socket");
   }
-  // Adopted by init, or by whatever reaps orphans here. A supervisor that is process 1 itself is no such case.
+  // Adopted by init, or by whatever reaps orphans here. A supervisor that is process 1 itself is no such
+  // case.
   if (::getppid() != peer.pid && ::getppid() == 1) {
     return MakeError(ErrorKind::kUnavailable, "the supervisor (pid ", peer.pid, ") has ended");
   }

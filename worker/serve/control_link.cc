@@ -21,8 +21,12 @@ bool WaitFor(int fd, short events, TimePoint deadline) {
   return left > 0 && ::poll(&poll, 1, static_cast<int>(left)) > 0;
 }
 
-protocol::BeatMessage MakeBeat(const ControlLink::Pulse& pulse, const engine::Metrics::Increments& increments) {
-  protocol::BeatMessage beat{.steps = pulse.steps(), .begun = pulse.begun(), .memory = ReadMemory()};
+protocol::BeatMessage MakeBeat(const ControlLink::Pulse& pulse,
+                               const engine::Metrics::Increments& increments) {
+  protocol::BeatMessage beat;
+  beat.steps = pulse.steps();
+  beat.begun = pulse.begun();
+  beat.memory = ReadMemory();
   for (std::size_t i = 0; i < engine::kCounters; ++i) {
     if (increments.counters[i] > 0) beat.counters.emplace(Name(engine::Counter(i)), increments.counters[i]);
   }
@@ -91,7 +95,8 @@ void ControlLink::Listen(std::function<void(protocol::DrainMessage)> drain, std:
 }
 
 void ControlLink::Beat(Duration interval, Pulse pulse, engine::Metrics& metrics) {
-  beats_ = std::thread([this, interval, pulse = std::move(pulse), &metrics] { BeatLoop(interval, pulse, metrics); });
+  beats_ = std::thread(
+      [this, interval, pulse = std::move(pulse), &metrics] { BeatLoop(interval, pulse, metrics); });
 }
 
 void ControlLink::BeatLoop(Duration interval, const Pulse& pulse, engine::Metrics& metrics) {
@@ -106,7 +111,8 @@ void ControlLink::BeatLoop(Duration interval, const Pulse& pulse, engine::Metric
 
 void ControlLink::SendBeat(const Pulse& pulse, engine::Metrics& metrics) {
   const auto increments = metrics.Take();
-  const auto sent = protocol::SendPacket(fd_.get(), protocol::Encode(protocol::FromWorker(MakeBeat(pulse, increments))));
+  const auto sent =
+      protocol::SendPacket(fd_.get(), protocol::Encode(protocol::FromWorker(MakeBeat(pulse, increments))));
   if (!sent || !*sent) metrics.Return(increments);
 }
 

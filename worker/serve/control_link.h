@@ -1,6 +1,6 @@
-// The worker's end of the control socket (descriptor 3): what it tells the supervisor and what it is told. Sending is
-// safe on any thread and never blocks for long; receiving has a thread of its own, beats have another that does no
-// work, so that a busy model cannot look like a dead one.
+// The worker's end of the control socket (descriptor 3): what it tells the supervisor and what it is told.
+// Sending is safe on any thread and never blocks for long; receiving has a thread of its own, beats have
+// another that does no work, so that a busy model cannot look like a dead one.
 #pragma once
 
 #include <atomic>
@@ -26,13 +26,15 @@ class ControlLink {
   ControlLink(const ControlLink&) = delete;
   ControlLink& operator=(const ControlLink&) = delete;
 
-  // Retries for up to five seconds while the socket is full. Errors: the supervisor is gone, or reads no more.
+  // Retries for up to five seconds while the socket is full. Errors: the supervisor is gone, or reads no
+  // more.
   Status Send(const protocol::FromWorker& message);
 
   // The first packet. Errors: none within `timeout`, the end of file, another message.
   Result<protocol::StartMessage> ReceiveStart(Duration timeout);
 
-  // Reads on: `drain` for each drain message, `gone` when the supervisor has closed its end. On a thread of its own.
+  // Reads on: `drain` for each drain message, `gone` when the supervisor has closed its end. On a thread of
+  // its own.
   void Listen(std::function<void(protocol::DrainMessage)> drain, std::function<void()> gone);
 
   // A beat every `interval`. What a full socket keeps from being sent goes with a later beat.

@@ -53,8 +53,8 @@ std::vector<float> FinishVector(std::span<const float> vector, int dimensions, b
   return result;
 }
 
-std::string EmbeddingsReply(const EmbeddingsRequest& request, std::span<const float> vectors, int model_dimensions,
-                            const std::string& model, std::size_t prompt_tokens) {
+std::string EmbeddingsReply(const EmbeddingsRequest& request, std::span<const float> vectors,
+                            int model_dimensions, const std::string& model, std::size_t prompt_tokens) {
   const std::size_t count = vectors.size() / static_cast<std::size_t>(model_dimensions);
   std::string out = R"({"object":"list","data":[)";
   out.reserve(count * (static_cast<std::size_t>(request.dimensions) * kBytesPerNumber + 64) + 256);
@@ -65,11 +65,12 @@ std::string EmbeddingsReply(const EmbeddingsRequest& request, std::span<const fl
     out += '}';
   }
   const std::string tokens = std::to_string(prompt_tokens);
-  return out + R"(],"model":)" + Quoted(model) + R"(,"usage":{"prompt_tokens":)" + tokens + R"(,"total_tokens":)" +
-         tokens + "}}";
+  return out + R"(],"model":)" + Quoted(model) + R"(,"usage":{"prompt_tokens":)" + tokens +
+         R"(,"total_tokens":)" + tokens + "}}";
 }
 
-std::string EmbedReply(const EmbeddingsRequest& request, std::span<const float> vectors, int model_dimensions) {
+std::string EmbedReply(const EmbeddingsRequest& request, std::span<const float> vectors,
+                       int model_dimensions) {
   const std::size_t count = vectors.size() / static_cast<std::size_t>(model_dimensions);
   std::string out = "[";
   for (std::size_t i = 0; i < count; ++i) {

@@ -15,10 +15,11 @@ std::vector<float> FinishVector(std::span<const float> vector, int dimensions, b
 
 // {"object":"list","data":[{"object":"embedding","index":0,"embedding":…}],"model":…,"usage":{…}}. `vectors`:
 // inputs × model_dimensions. Numbers are written in the fewest digits that read back as the same float.
-std::string EmbeddingsReply(const EmbeddingsRequest& request, std::span<const float> vectors, int model_dimensions,
-                            const std::string& model, std::size_t prompt_tokens);
+std::string EmbeddingsReply(const EmbeddingsRequest& request, std::span<const float> vectors,
+                            int model_dimensions, const std::string& model, std::size_t prompt_tokens);
 
 // TEI's: [[…], …].
-std::string EmbedReply(const EmbeddingsRequest& request, std::span<const float> vectors, int model_dimensions);
+std::string EmbedReply(const EmbeddingsRequest& request, std::span<const float> vectors,
+                       int model_dimensions);
 
 }  // namespace berth::serve

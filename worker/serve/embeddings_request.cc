@@ -10,7 +10,9 @@ namespace {
 
 using nlohmann::json;
 
-std::string Element(const std::string& key, std::size_t index) { return key + "[" + std::to_string(index) + "]"; }
+std::string Element(const std::string& key, std::size_t index) {
+  return key + "[" + std::to_string(index) + "]";
+}
 
 constexpr const char* kForms =
     " must be a string, an array of strings, an array of token ids or an array of arrays of token ids";
@@ -22,15 +24,17 @@ class InputReader {
 
   void Read() {
     const json* input = fields_.Find(key_);
-    if (input == nullptr) return fields_.Fail(key_, "'" + key_ + "' is required.", "missing_required_parameter");
-    request_.single = input->is_string() || (input->is_array() && !input->empty() && input->front().is_number());
+    if (input == nullptr)
+      return fields_.Fail(key_, "'" + key_ + "' is required.", "missing_required_parameter");
+    request_.single =
+        input->is_string() || (input->is_array() && !input->empty() && input->front().is_number());
     if (input->is_string()) return AddText(*input, key_);
     if (!input->is_array()) return Fail(key_, std::string(kForms) + ", not " + std::string(Describe(*input)));
     if (input->empty()) return Fail(key_, " must not be an empty array");
     if (input->front().is_number()) return AddTokens(*input, key_);
     if (input->size() > kMaxInputs) {
-      return Fail(key_, " has " + std::to_string(input->size()) + " items; at most " + std::to_string(kMaxInputs) +
-                            " fit into one request");
+      return Fail(key_, " has " + std::to_string(input->size()) + " items; at most " +
+                            std::to_string(kMaxInputs) + " fit into one request");
     }
     for (std::size_t i = 0; i < input->size() && fields_.ok(); ++i) AddItem(*input, i);
   }
@@ -63,8 +67,8 @@ class InputReader {
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const auto id = TokenIdOf(ids[i]);
       if (!id) {
-        return Fail(Element(param, i), " must be a token id between 0 and " + std::to_string(model_.vocab_size - 1) +
-                                           ", not " + Shown(ids[i]));
+        return Fail(Element(param, i), " must be a token id between 0 and " +
+                                           std::to_string(model_.vocab_size - 1) + ", not " + Shown(ids[i]));
       }
       tokens.push_back(*id);
     }
@@ -94,8 +98,9 @@ void ReadDimensions(BodyFields& fields, const ModelFacts& model, EmbeddingsReque
   if (!asked || *asked == model.dimensions) return;
   request.dimensions = static_cast<int>(*asked);
   if (model.matryoshka) return;
-  fields.Fail("dimensions", "'dimensions' must be " + std::to_string(model.dimensions) + ": vectors of the model '" +
-                                model.name + "' cannot be cut (its plan does not say `matryoshka: true`).");
+  fields.Fail("dimensions", "'dimensions' must be " + std::to_string(model.dimensions) +
+                                ": vectors of the model '" + model.name +
+                                "' cannot be cut (its plan does not say `matryoshka: true`).");
 }
 
 std::string NamesOf(const checkpoint::SentenceConfig& sentence) {
@@ -138,7 +143,8 @@ void ReadPrompt(BodyFields& fields, const ModelFacts& model, EmbeddingsRequest& 
 
 }  // namespace
 
-Parsed<EmbeddingsRequest> ParseEmbeddings(const json& body, const ModelFacts& model, const std::string& input_key) {
+Parsed<EmbeddingsRequest> ParseEmbeddings(const json& body, const ModelFacts& model,
+                                          const std::string& input_key) {
   BodyFields fields(body);
   EmbeddingsRequest request;
   request.model = fields.String("model").value_or("");

@@ -1,5 +1,5 @@
-// The bodies of POST /v1/embeddings and of TEI's POST /embed, from JSON to values: every parameter checked for type
-// and range, each mistake a 400 that names it. Pure; no tokenizer, no engine.
+// The bodies of POST /v1/embeddings and of TEI's POST /embed, from JSON to values: every parameter checked
+// for type and range, each mistake a 400 that names it. Pure; no tokenizer, no engine.
 #pragma once
 
 #include <cstdint>
@@ -17,24 +17,24 @@ inline constexpr std::size_t kMaxInputs = 2048;  // of one request, as OpenAI's
 
 // What the requests are checked against.
 struct ModelFacts {
-  std::string name;         // in the plan
+  std::string name;  // in the plan
   int dimensions = 0;
-  int max_tokens = 0;       // of one input, special tokens included
+  int max_tokens = 0;  // of one input, special tokens included
   int vocab_size = 0;
   bool matryoshka = false;  // vectors may be cut to fewer dimensions
-  checkpoint::SentenceConfig sentence;
+  checkpoint::SentenceConfig sentence = {};
 };
 
 struct EmbeddingsRequest {
-  std::string model;                              // as the body names it; may be empty
-  std::vector<std::string> texts;                 // one of the two is filled, in the order of the inputs
+  std::string model;                               // as the body names it; may be empty
+  std::vector<std::string> texts;                  // one of the two is filled, in the order of the inputs
   std::vector<std::vector<text::TokenId>> tokens;  // taken as they are, no special tokens added
-  bool single = false;                            // `input` was no list of inputs
-  std::string prompt;                             // to put in front of every text
+  bool single = false;                             // `input` was no list of inputs
+  std::string prompt;                              // to put in front of every text
   bool base64 = false;
-  int dimensions = 0;                             // of the reply's vectors
+  int dimensions = 0;  // of the reply's vectors
   bool normalize = true;
-  bool truncate = false;                          // over-long inputs are cut; else they are a 400
+  bool truncate = false;  // over-long inputs are cut; else they are a 400
   text::Truncation truncation = text::Truncation::kRight;
 
   std::size_t inputs() const { return texts.size() + tokens.size(); }

@@ -40,7 +40,8 @@ asio::awaitable<JobEnd> Run(engine::Engine& engine, std::shared_ptr<engine::Job>
     };
     engine.Submit(job);
   };
-  auto pending = asio::async_initiate<const asio::use_awaitable_t<>&, void(JobEnd)>(initiate, asio::use_awaitable);
+  auto pending =
+      asio::async_initiate<const asio::use_awaitable_t<>&, void(JobEnd)>(initiate, asio::use_awaitable);
   co_return co_await std::move(pending);
 }
 
@@ -50,7 +51,8 @@ struct Prepared {
 };
 
 // JSON and tokens. What the engine needs goes into `job`.
-Parsed<Prepared> Prepare(Service& service, EmbeddingsDialect dialect, const std::string& body, engine::Job& job) {
+Parsed<Prepared> Prepare(Service& service, EmbeddingsDialect dialect, const std::string& body,
+                         engine::Job& job) {
   const auto json = ParseBody(body);
   if (!json) return json.error();
   auto request =
@@ -72,20 +74,26 @@ Parsed<Prepared> Prepare(Service& service, EmbeddingsDialect dialect, const std:
 // The reply to a job that has no vectors.
 http::Response Refusal(JobEnd end, const engine::Job& job) {
   switch (end) {
-    case JobEnd::kClaimLost: return ClaimLost();
-    case JobEnd::kDraining: return Draining();
-    case JobEnd::kCancelled: return http::ErrorResponse(503, "cancelled", "The request was cancelled.");
+    case JobEnd::kClaimLost:
+      return ClaimLost();
+    case JobEnd::kDraining:
+      return Draining();
+    case JobEnd::kCancelled:
+      return http::ErrorResponse(503, "cancelled", "The request was cancelled.");
     case JobEnd::kQueueFull: {
       auto response = http::ErrorResponse(429, "queue_full", "This replica's queue is full; try again.");
       response.fields.push_back({"Retry-After", "1"});
       return response;
     }
-    default: LogError("a batch failed: " + job.error);
+    default:
+      LogError("a batch failed: " + job.error);
   }
-  return http::ErrorResponse(500, "inference_failed", "The model failed on this request; the worker's log says why.");
+  return http::ErrorResponse(500, "inference_failed",
+                             "The model failed on this request; the worker's log says why.");
 }
 
-std::string ModelName(const Service& service, const http::RequestHead& head, const EmbeddingsRequest& request) {
+std::string ModelName(const Service& service, const http::RequestHead& head,
+                      const EmbeddingsRequest& request) {
   if (const std::string* asked = head.Find(kModelHeader)) return *asked;
   return request.model.empty() ? service.model.name : request.model;
 }

@@ -1,5 +1,5 @@
-// POST /v1/embeddings and POST /embed. A request's way: parsed and tokenised on the pool, run by the engine, written
-// on the pool; no step of it holds up the io thread or the compute thread of another request.
+// POST /v1/embeddings and POST /embed. A request's way: parsed and tokenised on the pool, run by the engine,
+// written on the pool; no step of it holds up the io thread or the compute thread of another request.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

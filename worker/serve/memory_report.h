@@ -5,7 +5,8 @@
 
 namespace berth::serve {
 
-// From /proc/self/status: RssAnon, VmData, VmHWM. Zeros where it cannot be read. Allocates little; any thread.
+// From /proc/self/status: RssAnon, VmData, VmHWM. Zeros where it cannot be read. Allocates little; any
+// thread.
 protocol::MemoryReport ReadMemory();
 
 }  // namespace berth::serve

@@ -60,16 +60,19 @@ constexpr std::array<Route, 4> kRoutes = {{{"/v1/embeddings", OpenAiEmbeddings},
                                            {"/detokenize", DetokenizeText}}};
 
 http::Response NoSuchRoute(const http::RequestHead& head) {
-  return http::ErrorResponse(404, "unknown_route", "There is no route " + head.method + " " + head.path + ".");
+  return http::ErrorResponse(404, "unknown_route",
+                             "There is no route " + head.method + " " + head.path + ".");
 }
 
 http::Response OnlyPost(const http::RequestHead& head) {
-  auto response = http::ErrorResponse(405, "method_not_allowed", head.path + " takes POST, not " + head.method + ".");
+  auto response =
+      http::ErrorResponse(405, "method_not_allowed", head.path + " takes POST, not " + head.method + ".");
   response.fields.push_back({"Allow", "POST"});
   return response;
 }
 
-asio::awaitable<http::Response> Guarded(Service& service, const Route& route, RequestPtr request, JobPtr job) {
+asio::awaitable<http::Response> Guarded(Service& service, const Route& route, RequestPtr request,
+                                        JobPtr job) {
   try {
     auto reply = route.serve(service, request, job);
     co_return co_await std::move(reply);
@@ -97,11 +100,13 @@ asio::awaitable<std::optional<http::Response>> Router::Handle(RequestPtr request
   exchange.OnGone([this, job] { service_.engine.Cancel(*job); });
   const Visit visit(*this);
   auto work = Guarded(service_, *route, request, job);
-  // Cancelling the connection must not reach into a coroutine that runs on other threads; the engine ends every job.
+  // Cancelling the connection must not reach into a coroutine that runs on other threads; the engine ends
+  // every job.
   auto uncancelled = asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable);
   auto pending = asio::co_spawn(service_.pool, std::move(work), uncancelled);
   http::Response response = co_await std::move(pending);
-  if (const std::string* id = request->head.Find(kRequestIdHeader)) response.fields.push_back({"x-request-id", *id});
+  if (const std::string* id = request->head.Find(kRequestIdHeader))
+    response.fields.push_back({"x-request-id", *id});
   co_return response;
 }
 

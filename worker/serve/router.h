@@ -1,5 +1,5 @@
-// From a request to the route that answers it. Runs on the io thread and hands everything that takes time to the
-// pool. Counts the requests that are being answered, so that a drain knows when the last one is done.
+// From a request to the route that answers it. Runs on the io thread and hands everything that takes time to
+// the pool. Counts the requests that are being answered, so that a drain knows when the last one is done.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

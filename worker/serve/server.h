@@ -1,5 +1,5 @@
-// Accepts connections on the inherited listening socket and serves them on the calling io_context, which one thread
-// runs. Owned by the program; knows nothing of models.
+// Accepts connections on the inherited listening socket and serves them on the calling io_context, which one
+// thread runs. Owned by the program; knows nothing of models.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -21,7 +21,8 @@ class Server {
   Server(boost::asio::io_context& io, Fd listener, http::Handler handler, http::ServerLimits limits);
 
   void Start();
-  // Stops accepting, lets the replies that are being written end, closes the connections, then calls `closed`.
+  // Stops accepting, lets the replies that are being written end, closes the connections, then calls
+  // `closed`.
   void Close(Duration grace, std::function<void()> closed);
 
  private:

@@ -1,6 +1,6 @@
-// What the routes work with: the loaded model's tokenizer and engine, the claim table, the counters. One per process,
-// made by the program before the server starts; everything referenced outlives it. Its functions are safe on any
-// thread.
+// What the routes work with: the loaded model's tokenizer and engine, the claim table, the counters. One per
+// process, made by the program before the server starts; everything referenced outlives it. Its functions are
+// safe on any thread.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,8 @@
 
 namespace berth::serve {
 
-inline constexpr std::string_view kModelHeader = "X-Berth-Model-Requested";  // what the proxy decided, as asked for
+inline constexpr std::string_view kModelHeader =
+    "X-Berth-Model-Requested";  // what the proxy decided, as asked for
 inline constexpr std::string_view kRequestIdHeader = "X-Request-Id";
 
 struct Service {
@@ -33,11 +34,13 @@ struct Service {
   std::atomic<std::uint64_t> begun{0};  // requests begun since the start
 };
 
-// Begins the request's claim, once: a function for the moment just before its first work. It says false when the
-// proxy took the request back; a request without the header is always begun. Nothing: the header is malformed.
+// Begins the request's claim, once: a function for the moment just before its first work. It says false when
+// the proxy took the request back; a request without the header is always begun. Nothing: the header is
+// malformed.
 std::optional<std::function<bool()>> Beginner(Service& service, const http::RequestHead& head);
 
-// The reply to a request whose claim is lost: the proxy answers it from elsewhere, and clients never see this.
+// The reply to a request whose claim is lost: the proxy answers it from elsewhere, and clients never see
+// this.
 http::Response ClaimLost();
 http::Response ToResponse(const ApiError& error);
 // 503, asking to try again.

@@ -8,7 +8,8 @@
 namespace berth::serve {
 namespace {
 
-ApiError TooLong(const EmbeddingsRequest& request, std::size_t index, std::size_t tokens, const ModelFacts& model) {
+ApiError TooLong(const EmbeddingsRequest& request, std::size_t index, std::size_t tokens,
+                 const ModelFacts& model) {
   const std::string param = request.single ? "input" : "input[" + std::to_string(index) + "]";
   return {.message = "This model's maximum context length is " + std::to_string(model.max_tokens) +
                      " tokens, but '" + param + "' has " + std::to_string(tokens) +
@@ -17,8 +18,8 @@ ApiError TooLong(const EmbeddingsRequest& request, std::size_t index, std::size_
           .code = "context_length_exceeded"};
 }
 
-// For models whose side files ask for it, before the tokenizer: code point by code point, bytes that are no UTF-8
-// unchanged.
+// For models whose side files ask for it, before the tokenizer: code point by code point, bytes that are no
+// UTF-8 unchanged.
 std::string Lowercase(const std::string& text) {
   std::string lower;
   lower.reserve(text.size());
@@ -41,7 +42,10 @@ std::string Lowercase(const std::string& text) {
 class InputTokenizer {
  public:
   InputTokenizer(EmbeddingsRequest& request, const ModelFacts& model, const text::Tokenizer& tokenizer)
-      : request_(request), model_(model), tokenizer_(tokenizer), limit_(static_cast<std::size_t>(model.max_tokens)) {}
+      : request_(request),
+        model_(model),
+        tokenizer_(tokenizer),
+        limit_(static_cast<std::size_t>(model.max_tokens)) {}
 
   Parsed<TokenizedInputs> Run() {
     TokenizedInputs result;

@@ -13,12 +13,12 @@ inline constexpr std::size_t kMaxRequestTokens = 300'000;  // of all inputs of o
 
 struct TokenizedInputs {
   std::vector<std::vector<text::TokenId>> ids;  // in the order of the inputs
-  std::size_t skip = 0;                         // first tokens of each that the pooling leaves out (a prompt's)
-  std::size_t total = 0;                        // ids of all inputs, special tokens included
+  std::size_t skip = 0;   // first tokens of each that the pooling leaves out (a prompt's)
+  std::size_t total = 0;  // ids of all inputs, special tokens included
 };
 
-// Moves the inputs out of `request`. Errors: an input of more tokens than the model takes, unless the request asks
-// for truncation; more tokens in all than one request may have.
+// Moves the inputs out of `request`. Errors: an input of more tokens than the model takes, unless the request
+// asks for truncation; more tokens in all than one request may have.
 Parsed<TokenizedInputs> TokenizeInputs(EmbeddingsRequest& request, const ModelFacts& model,
                                        const text::Tokenizer& tokenizer);
 

@@ -34,14 +34,16 @@ std::vector<text::TokenId> ReadTokens(BodyFields& fields, const ModelFacts& mode
     return ids;
   }
   if (!tokens->is_array()) {
-    fields.Fail("tokens", "'tokens' must be an array of token ids, not " + std::string(Describe(*tokens)) + ".");
+    fields.Fail("tokens",
+                "'tokens' must be an array of token ids, not " + std::string(Describe(*tokens)) + ".");
     return ids;
   }
   for (const json& token : *tokens) {
     const auto vocabulary = static_cast<std::uint64_t>(model.vocab_size);
     if (!token.is_number_unsigned() || token.get<std::uint64_t>() >= vocabulary) {
       const std::string param = "tokens[" + std::to_string(ids.size()) + "]";
-      fields.Fail(param, "'" + param + "' must be a token id between 0 and " + std::to_string(vocabulary - 1) + ".");
+      fields.Fail(param,
+                  "'" + param + "' must be a token id between 0 and " + std::to_string(vocabulary - 1) + ".");
       return ids;
     }
     ids.push_back(token.get<text::TokenId>());

@@ -11,7 +11,8 @@
 namespace berth::serve {
 
 // The reply's JSON text, or what is wrong with the request.
-Parsed<std::string> Tokenize(const nlohmann::json& body, const ModelFacts& model, const text::Tokenizer& tokenizer);
+Parsed<std::string> Tokenize(const nlohmann::json& body, const ModelFacts& model,
+                             const text::Tokenizer& tokenizer);
 Parsed<std::string> Detokenize(const nlohmann::json& body, const ModelFacts& model,
                                const text::Tokenizer& tokenizer);
 

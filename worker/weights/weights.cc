@@ -59,13 +59,14 @@ at::Tensor WeightReader::Take(const std::string& name, const std::vector<std::in
   if (error_) return {};
   const TensorView* view = Find(name);
   if (view == nullptr) {
-    Fail(Invalid(checkpoint_.files().front().string(), ": tensor \"", name, "\" ", checkpoint::FormatShape(shape),
-                 " is missing; config.json asks for it"));
+    Fail(Invalid(checkpoint_.files().front().string(), ": tensor \"", name, "\" ",
+                 checkpoint::FormatShape(shape), " is missing; config.json asks for it"));
     return {};
   }
   if (view->shape != shape) {
     Fail(Invalid(checkpoint_.files().front().string(), ": tensor \"", view->name, "\" is ",
-                 checkpoint::FormatShape(view->shape), "; config.json asks for ", checkpoint::FormatShape(shape)));
+                 checkpoint::FormatShape(view->shape), "; config.json asks for ",
+                 checkpoint::FormatShape(shape)));
     return {};
   }
   taken_.insert(view->name);
@@ -117,7 +118,8 @@ Result<std::vector<std::string>> WeightReader::Finish(std::span<const std::strin
     for (const std::string& prefix : prefixes_) {
       if (!prefix.empty() && bare.starts_with(prefix)) bare.remove_prefix(prefix.size());
     }
-    const bool known = std::ranges::any_of(ignored, [&](std::string_view start) { return bare.starts_with(start); });
+    const bool known =
+        std::ranges::any_of(ignored, [&](std::string_view start) { return bare.starts_with(start); });
     if (!known && !taken_.contains(name)) unknown.push_back(name);
   }
   return unknown;

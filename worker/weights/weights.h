@@ -1,7 +1,8 @@
-// A model's tensors, taken from its checkpoint by name while the model is built. F32 tensors stay where they are, in
-// the mapped file, shared by all processes that map it; F16 and BF16 are widened to private float32 memory, since
-// libtorch 1.13 has no half arithmetic on the CPU. Like JsonFields, the first mistake sticks: a model takes all its
-// tensors in a row and asks for the error once, in Finish(). Used by one thread, while loading.
+// A model's tensors, taken from its checkpoint by name while the model is built. F32 tensors stay where they
+// are, in the mapped file, shared by all processes that map it; F16 and BF16 are widened to private float32
+// memory, since libtorch 1.13 has no half arithmetic on the CPU. Like JsonFields, the first mistake sticks: a
+// model takes all its tensors in a row and asks for the error once, in Finish(). Used by one thread, while
+// loading.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -23,9 +24,9 @@ namespace berth::weights {
 
 class WeightReader {
  public:
-  // `prefixes`: what may stand in front of every name ("bert."), besides nothing. `budget`: of private memory.
-  // `progress` is told the share of the checkpoint that has been taken, 0 to 1; mapped pages are touched before it
-  // is, so that a cold disk is waited for here and not inside the first request.
+  // `prefixes`: what may stand in front of every name ("bert."), besides nothing. `budget`: of private
+  // memory. `progress` is told the share of the checkpoint that has been taken, 0 to 1; mapped pages are
+  // touched before it is, so that a cold disk is waited for here and not inside the first request.
   WeightReader(checkpoint::Checkpoint checkpoint, std::vector<std::string> prefixes, Bytes budget,
                std::function<void(double)> progress);
 
@@ -33,8 +34,9 @@ class WeightReader {
   // understood. After a mistake, an empty tensor.
   at::Tensor Take(const std::string& name, const std::vector<std::int64_t>& shape);
 
-  // The first mistake: a tensor that is missing, has another shape or a dtype that is no floating-point weight; more
-  // private memory than the budget. Otherwise the names that nobody took and that do not begin with one of `ignored`.
+  // The first mistake: a tensor that is missing, has another shape or a dtype that is no floating-point
+  // weight; more private memory than the budget. Otherwise the names that nobody took and that do not begin
+  // with one of `ignored`.
   Result<std::vector<std::string>> Finish(std::span<const std::string_view> ignored) const;
 
   // Must live as long as the tensors taken.

@@ -19,7 +19,9 @@ using Vector = std::vector<float>;
 
 constexpr double kTolerance = 5e-6;
 
-std::unique_ptr<Embedder> LoadOrNull(const std::filesystem::path& dir) {
+// One thread by default: the tests run beside others, and threads that wait for each other there are slow.
+std::unique_ptr<Embedder> LoadOrNull(const std::filesystem::path& dir, int threads = 1) {
+  SetComputeThreads(threads);
   auto loaded = Embedder::Load(dir, {GiB(1), nullptr});
   EXPECT_TRUE(loaded) << (loaded ? "" : loaded.error().message);
   return loaded ? std::move(*loaded) : nullptr;
@@ -34,8 +36,9 @@ std::vector<Vector> EncodeAll(Embedder& embedder, const std::vector<Ids>& inputs
   std::vector<Sequence> sequences;
   for (const Ids& ids : inputs) sequences.push_back({ids, skip});
   std::vector<Vector> vectors(inputs.size());
-  const Status done = embedder.Encode(
-      sequences, [&](std::size_t i, std::span<const float> vector) { vectors[i].assign(vector.begin(), vector.end()); });
+  const Status done = embedder.Encode(sequences, [&](std::size_t i, std::span<const float> vector) {
+    vectors[i].assign(vector.begin(), vector.end());
+  });
   EXPECT_TRUE(done) << (done ? "" : done.error().message);
   return vectors;
 }
@@ -50,7 +53,8 @@ Vector Unit(Vector vector) {
 double LargestDifference(const Vector& a, const Vector& b) {
   if (a.size() != b.size()) return 1e9;
   double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(static_cast<double>(a[i]) - b[i]));
+  for (std::size_t i = 0; i < a.size(); ++i)
+    largest = std::max(largest, std::abs(static_cast<double>(a[i]) - b[i]));
   return largest;
 }
 
@@ -79,7 +83,7 @@ struct Golden {
 void ExpectGolden(const Golden& golden) {
   std::ifstream file(golden.file);
   const auto cases = nlohmann::json::parse(file)["cases"];
-  const auto embedder = LoadOrNull(golden.model);
+  const auto embedder = LoadOrNull(golden.model, 2);
   ASSERT_TRUE(embedder);
   std::vector<Ids> inputs;
   std::vector<Vector> expected;
@@ -194,7 +198,8 @@ TEST(Embedder, ThePoolingLeavesThePromptOut) {
   const auto all = EncodeAll(*embedder, {{1, 2, 3, 4}})[0];
   const auto skipped = EncodeAll(*embedder, {{1, 2, 3, 4}}, 2)[0];
   EXPECT_GT(LargestDifference(all, skipped), 1e-4);
-  EXPECT_EQ(EncodeAll(*embedder, {{1, 2, 3, 4}}, 4)[0], all) << "a prompt and nothing else: it is all there is";
+  EXPECT_EQ(EncodeAll(*embedder, {{1, 2, 3, 4}}, 4)[0], all)
+      << "a prompt and nothing else: it is all there is";
 }
 
 TEST(Embedder, PoolingModesDiffer) {
@@ -208,8 +213,10 @@ TEST(Embedder, PoolingModesDiffer) {
     vectors.push_back(EncodeAll(*LoadOrNull(tiny.dir()), {{1, 2, 3, 4}})[0]);
   }
   for (std::size_t i = 0; i < modes.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) EXPECT_GT(LargestDifference(vectors[i], vectors[j]), 1e-4) << modes[i] << modes[j];
-    for (std::size_t c = 0; c < vectors[i].size(); ++c) EXPECT_GE(vectors[3][c], vectors[i][c] - 1e-6) << "max is largest";
+    for (std::size_t j = 0; j < i; ++j)
+      EXPECT_GT(LargestDifference(vectors[i], vectors[j]), 1e-4) << modes[i] << modes[j];
+    for (std::size_t c = 0; c < vectors[i].size(); ++c)
+      EXPECT_GE(vectors[3][c], vectors[i][c] - 1e-6) << "max is largest";
   }
 }
 
@@ -258,7 +265,8 @@ TEST(Embedder, WidenedWeightsBeyondTheBudgetAreRefused) {
   const auto loaded = Embedder::Load(tiny.Write("BF16"), {KiB(16), nullptr});
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().kind, ErrorKind::kExhausted);
-  EXPECT_TRUE(Embedder::Load(tiny.Write("F32"), {KiB(16), nullptr})) << "mapped weights cost no private memory";
+  EXPECT_TRUE(Embedder::Load(tiny.Write("F32"), {KiB(16), nullptr}))
+      << "mapped weights cost no private memory";
 }
 
 TEST(Embedder, HeadsBesideTheEncoderAreIgnored) {
@@ -325,7 +333,8 @@ TEST(Embedder, MemoryStaysFlatOverThreeThousandDistinctBatchSizes) {
   const double slope = Slope(anonymous);
   std::cout << "RssAnon " << anonymous.front() / 1e6 << " MB -> " << anonymous.back() / 1e6 << " MB over "
             << anonymous.size() << " distinct batch sizes: " << slope << " bytes a batch\n";
-  EXPECT_LT(slope, 1024) << "3 MB in all, were it a leak; a primitive cached per size costs hundreds of KB each";
+  EXPECT_LT(slope, 1024)
+      << "3 MB in all, were it a leak; a primitive cached per size costs hundreds of KB each";
   EXPECT_GT(slope, -4096);
 }
 

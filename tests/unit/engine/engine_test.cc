@@ -18,7 +18,8 @@ class FakeModel {
     if (hold) proceed.acquire();
     if (!answer) return answer.error();
     for (std::size_t i = 0; i < sequences.size(); ++i) {
-      const float vector[] = {static_cast<float>(sequences[i].ids[0]), static_cast<float>(sequences[i].ids.size())};
+      const float vector[] = {static_cast<float>(sequences[i].ids[0]),
+                              static_cast<float>(sequences[i].ids.size())};
       sink(i, vector);
     }
     return Ok();
@@ -53,8 +54,8 @@ class EngineTest : public testing::Test {
     options.dimensions = 2;
     options.max_jobs = max_jobs;
     options.on_fatal = [this](const Error&) { ++fatal; };
-    engine = std::make_unique<Engine>([this](auto sequences, const auto& sink) { return model.Encode(sequences, sink); },
-                                      options, metrics);
+    engine = std::make_unique<Engine>(
+        [this](auto sequences, const auto& sink) { return model.Encode(sequences, sink); }, options, metrics);
   }
 
   Metrics metrics;

@@ -1,6 +1,8 @@
-// A BERT of a few thousand parameters in a folder of its own, made of a fixed pseudo-random sequence, for tests that
-// need a model but no particular one. The folder is removed with the object.
+// A BERT of a few thousand parameters in a folder of its own, made of a fixed pseudo-random sequence, for
+// tests that need a model but no particular one. The folder is removed with the object.
 #pragma once
+
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
@@ -10,7 +12,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 namespace berth::engine {
@@ -42,17 +43,18 @@ class TinyBert {
     dir_ = std::filesystem::temp_directory_path() /
            ("berth-tiny-bert-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
     std::filesystem::create_directories(dir_);
-    config = {{"architectures", {"BertModel"}}, {"model_type", "bert"}, {"hidden_size", kHidden},
-              {"num_hidden_layers", 2}, {"num_attention_heads", 4}, {"intermediate_size", kWide},
-              {"hidden_act", "gelu"}, {"vocab_size", kVocab}, {"max_position_embeddings", kPositions},
-              {"type_vocab_size", 2}, {"layer_norm_eps", 1e-12}};
+    config = {
+        {"architectures", {"BertModel"}}, {"model_type", "bert"},     {"hidden_size", kHidden},
+        {"num_hidden_layers", 2},         {"num_attention_heads", 4}, {"intermediate_size", kWide},
+        {"hidden_act", "gelu"},           {"vocab_size", kVocab},     {"max_position_embeddings", kPositions},
+        {"type_vocab_size", 2},           {"layer_norm_eps", 1e-12}};
     Add("embeddings.word_embeddings.weight", {kVocab, kHidden});
     Add("embeddings.position_embeddings.weight", {kPositions, kHidden});
     Add("embeddings.token_type_embeddings.weight", {2, kHidden});
     AddPair("embeddings.LayerNorm", {kHidden});
     for (const std::string layer : {"encoder.layer.0.", "encoder.layer.1."}) {
-      for (const std::string part : {"attention.self.query", "attention.self.key", "attention.self.value",
-                                     "attention.output.dense"}) {
+      for (const std::string part :
+           {"attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"}) {
         AddPair(layer + part, {kHidden, kHidden});
       }
       AddPair(layer + "attention.output.LayerNorm", {kHidden});
@@ -74,7 +76,8 @@ class TinyBert {
     for (const auto& [name, tensor] : tensors) {
       const std::size_t begin = data.size();
       for (const float value : tensor.values) Append(data, value, dtype);
-      header[prefix + name] = {{"dtype", dtype}, {"shape", tensor.shape}, {"data_offsets", {begin, data.size()}}};
+      header[prefix + name] = {
+          {"dtype", dtype}, {"shape", tensor.shape}, {"data_offsets", {begin, data.size()}}};
     }
     std::string text = header.dump();
     while (text.size() % 8 != header_padding) text += ' ';
