@@ -123,6 +123,7 @@ class Daemon:
     # --- life ---
 
     def start(self, wait_ready=True, env=None):
+        self.log = []
         self.process = subprocess.Popen(
             [str(BIN / "berthd"), str(self.plan_path), "--worker", str(self.worker)], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env)
@@ -136,12 +137,13 @@ class Daemon:
         return self
 
     def _read_log(self):
-        for line in self.process.stderr:
+        log, stderr = self.log, self.process.stderr
+        for line in stderr:
             with self._log_grew:
-                self.log.append(line.rstrip("\n"))
+                log.append(line.rstrip("\n"))
                 self._log_grew.notify_all()
         with self._log_grew:
-            self.log.append("<end of log>")
+            log.append("<end of log>")
             self._log_grew.notify_all()
 
     def wait_log(self, pattern, deadline_s=DEADLINE_S):

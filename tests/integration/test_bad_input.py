@@ -64,7 +64,6 @@ def write(name, content):
 # What is done to a copy of the demo model, and what the message must name.
 MODELS = {
     "weights missing": (drop("model.safetensors"), ["model.safetensors"]),
-    "config missing": (drop("config.json"), ["config.json"]),
     "tokenizer missing": (lambda f: (drop("tokenizer.json")(f), drop("vocab.txt")(f)), ["tokenizer.json"]),
     "weights empty": (write("model.safetensors", b""), ["model.safetensors"]),
     "weights truncated": (lambda f: os.truncate(f / "model.safetensors", 100_000), ["model.safetensors"]),
@@ -176,6 +175,12 @@ class Plans(unittest.TestCase):
         path = self.good()
         (self.dir / "m.json").unlink()
         self.refused(path, 65, "m.json")
+
+    def test_source_without_a_config(self):
+        path = self.good()
+        (self.dir / "m.json").unlink()
+        (self.dir / "m.json").mkdir()
+        self.refused(path, 65, "config.json")
 
     def test_socket_path_too_long(self):
         self.refused(self.good(admin="/tmp/" + "x" * 120 + "/admin.sock"), 65, "107")

@@ -97,7 +97,7 @@ class Chaos(unittest.TestCase):
         counter = "/tmp/berth-chaos-%d-%d" % (os.getpid(), SEED)
         behaviour = {"beat_ms": 50, "load_ms": 20, "work_ms": 8, "window": 16, "counter_file": counter}
         plan = model("m", replicas=2, behaviour=behaviour, health={"stall": "300ms"}, queue={"max": 512, "timeout": "30s"},
-                     restart={"backoff": ["10ms", "50ms"], "give_up": "100000 in 1m"})
+                     restart={"backoff": ["10ms", "50ms"], "give_up": "1000 in 1m"})
         with Daemon(plan) as berth:
             tally = collections.Counter()
             ids = [f"r{i:06d}" for i in range(REQUESTS)]

@@ -75,12 +75,14 @@ class Clients(unittest.TestCase):
         self.addCleanup(lambda: (server.kill(), server.wait()))
 
         def query(expression):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
                 connection.request("GET", "/api/v1/query?query=" + expression)
                 return json.loads(connection.getresponse().read())["data"]["result"]
             except (OSError, KeyError, ValueError, http.client.HTTPException):
                 return []
+            finally:
+                connection.close()
 
         self.berth.embed("demo-embed")
         ready = wait_until("berth_model_ready in Prometheus", lambda: query("berth_model_ready"), 60)
