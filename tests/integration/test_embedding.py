@@ -122,6 +122,39 @@ class Embedding(unittest.TestCase):
         cut = self.ask(long, truncate=True)
         self.assertEqual(cut["usage"]["prompt_tokens"], self.berth.get("/v1/models/bert").json()["context_length"])
 
+    def test_memory_is_flat_over_3000_distinct_batch_sizes(self):
+        replica = lambda: self.berth.replicas("mrl")[0]["pid"]
+        pid = replica()
+
+        def private_kib():
+            with open(f"/proc/{pid}/status") as status:
+                return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+
+        ids = self.golden["cases"][0]["ids"]
+        longest = 100
+        samples = []
+        connection = self.berth.connection()
+        sizes = list(range(2, 3002))
+        random.Random(3).shuffle(sizes)
+        for count, tokens in enumerate(sizes):
+            # One request of exactly `tokens` tokens, as inputs of at most `longest`.
+            whole = [ids[i % len(ids)] for i in range(tokens)]
+            body = {"model": "mrl", "input": [whole[i:i + longest] for i in range(0, tokens, longest)],
+                    "encoding_format": "base64"}
+            connection.request("POST", "/v1/embeddings", json.dumps(body), {"Content-Type": "application/json"})
+            reply = connection.getresponse()
+            self.assertEqual(reply.status, 200)
+            reply.read()
+            if count >= 500 and count % 100 == 0:
+                samples.append((count, private_kib()))
+        self.assertEqual(replica(), pid)
+        mean_x = sum(x for x, _ in samples) / len(samples)
+        mean_y = sum(y for _, y in samples) / len(samples)
+        slope = (sum((x - mean_x) * (y - mean_y) for x, y in samples) / sum((x - mean_x) ** 2 for x, _ in samples))
+        print(f"\n3,000 distinct batch sizes: RssAnon {samples[0][1]} -> {samples[-1][1]} KiB, "
+              f"slope {slope * 1024:.0f} bytes per size")
+        self.assertLess(slope, 1.0, "KiB per distinct size")
+
     def test_reply_names_the_model_as_the_client_did(self):
         self.assertEqual(self.ask("x", name="text-embedding-3-small")["model"], "text-embedding-3-small")
 
