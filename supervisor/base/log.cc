@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -42,7 +43,10 @@ std::string TimestampNow() {
 void Log(LogLevel level, std::string_view message) {
   if (level < least_level.load(std::memory_order_relaxed)) return;
   std::string line = TimestampNow();
-  line.append(" ").append(Name(level)).append(" ").append(message).append("\n");
+  line.append(" ").append(Name(level)).append(" ").append(message);
+  // A worker's words may be in it: nothing it says can look like another line, or command a terminal.
+  std::ranges::replace_if(line, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  line.push_back('\n');
   // One write per line: lines of different threads never mix. A closed standard error is nobody's problem.
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }

@@ -1,5 +1,5 @@
 // The daemon's own log: one line per event on standard error, `2026-01-31T12:00:00.123Z level message`, whole
-// lines only, from any thread. Workers' output does not come here (supervisor/launch/logs.h).
+// lines only, from any thread; control characters in a message become spaces. Workers' output does not come here (supervisor/launch/logs.h).
 #pragma once
 
 #include <string>
