@@ -60,8 +60,10 @@ Verdict JudgeExit(const EndFacts& facts) {
     exit.reason = facts.failed->reason;
     verdict.permanent = facts.failed->permanent;
   } else if (facts.killed) {
-    exit.cause = facts.killed->cause;
-    exit.reason = facts.killed->reason;
+    // A process that meets its limit may hang in its allocator instead of ending.
+    const bool full = facts.killed->cause == ExitCause::kHung && facts.near_memory_limit;
+    exit.cause = full ? ExitCause::kOverBudget : facts.killed->cause;
+    exit.reason = facts.killed->reason + (full ? ", at its memory limit" : "");
     verdict.expected = exit.cause == ExitCause::kRequested;
   } else if (facts.status.signal != 0) {
     exit.cause = CauseOfSignal(facts);

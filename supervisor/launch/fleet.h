@@ -33,6 +33,8 @@ struct FleetOptions {
   std::filesystem::path log_dir;      // exists
   std::uint64_t seed = 0;             // jitter of back-off
   Spawner* spawner = nullptr;         // outlives the fleet; null: one of its own, for real processes
+  // A killed process that the kernel has not let go by then is stuck.
+  Duration reap_limit = std::chrono::seconds(10);
 };
 
 struct ReplicaStatus {
@@ -89,7 +91,7 @@ class Fleet {
   // stopping, backoff), or until the deadline: false.
   boost::asio::awaitable<bool> Settled(std::string model, TimePoint deadline);
 
-  // Stops all in reverse order; every replica gets its grace, at most `limit`. Ends when all are reaped.
+  // Stops all in reverse order; every replica gets its grace, at most `limit`. Ends when all are reaped, or stuck.
   // A second call with a shorter limit shortens the first.
   boost::asio::awaitable<void> Shutdown(Duration limit);
 

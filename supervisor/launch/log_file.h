@@ -15,7 +15,8 @@ class LogFile {
  public:
   LogFile(std::filesystem::path path, Bytes max_size, int keep);
 
-  // Appends one line and its newline. Errors (disk full, no permission) lose the line, never block.
+  // Appends one line and its newline. Errors (disk full, no permission) lose the line; the next one tries again.
+  // Takes as long as write(2) to the page cache does.
   Status Append(std::string_view line);
 
  private:

@@ -8,6 +8,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
 #include <map>
@@ -35,14 +36,22 @@ std::int64_t Second(TimePoint now) {
 
 using Key = std::pair<std::string, int>;
 
+// A model's name may hold '/', which cannot be in a file's, and no '+'.
+std::string FileName(const Key& key) {
+  std::string name = key.first + "." + std::to_string(key.second) + ".log";
+  std::ranges::replace(name, '/', '+');
+  return name;
+}
+
 }  // namespace
 
 class Logs::State : public std::enable_shared_from_this<Logs::State> {
  public:
   // One process's output, from Capture() to the end of its pipe.
   struct Run {
-    Run(asio::any_io_executor executor, Fd fd) : pipe(executor, fd.Release()) {}
+    Run(asio::any_io_executor executor, Fd fd) : pipe(executor, fd.Release()), linger(executor) {}
     asio::posix::stream_descriptor pipe;
+    asio::steady_timer linger;  // of CloseLater; cancelled when the pipe is read to its end
     std::deque<std::string> last_lines;
     LineCutter cutter;
     LineBudget budget;
@@ -57,6 +66,10 @@ class Logs::State : public std::enable_shared_from_this<Logs::State> {
   struct Subscriber {
     std::string model;
     std::function<void()> wake;
+  };
+  struct Output {
+    LogFile file;
+    bool complained = false;  // about a disk that takes no more, once until it does again
   };
 
   State(asio::any_io_executor executor, std::filesystem::path dir, config::LogSettings settings,
@@ -108,9 +121,10 @@ class Logs::State : public std::enable_shared_from_this<Logs::State> {
       self->Keep(key, *run, run->cutter.Feed(std::string_view(buffer).substr(0, n)));
       co_await Throttle(run, n);
     }
-    self->Keep(key, *run, run->cutter.Finish());
+    self->End(key, *run);
     boost::system::error_code ignored;
-    run->pipe.close(ignored);  // now, not when CloseLater's timer lets go of the run
+    run->pipe.close(ignored);
+    run->linger.cancel();
   }
 
   static asio::awaitable<void> Throttle(std::shared_ptr<Run> run, std::size_t n) {
@@ -124,8 +138,10 @@ class Logs::State : public std::enable_shared_from_this<Logs::State> {
 
   // A descendant of the ended process may hold the pipe open for ever.
   static asio::awaitable<void> CloseLater(std::shared_ptr<Run> run) {
-    co_await SleepFor(kPipeLinger);
+    if (!run->pipe.is_open()) co_return;
     boost::system::error_code ignored;
+    run->linger.expires_after(kPipeLinger);
+    co_await run->linger.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     run->pipe.close(ignored);
   }
 
@@ -139,14 +155,30 @@ class Logs::State : public std::enable_shared_from_this<Logs::State> {
         ++dropped;
         continue;
       }
-      if (run.dropped > 0) KeepLine(key, run, std::to_string(std::exchange(run.dropped, 0)) + " lines dropped here: too many");
+      TellDropped(key, run);
       KeepLine(key, run, std::move(line));
     }
     if (dropped > 0) {
       metrics_->Counter("log_dropped_lines_total", {{"model", key.first}}).Increment(static_cast<double>(dropped));
     }
+    Wake(key.first);
+  }
+
+  void End(const Key& key, Run& run) {
+    Keep(key, run, run.cutter.Finish());
+    if (run.dropped == 0 || metrics_ == nullptr) return;
+    TellDropped(key, run);
+    Wake(key.first);
+  }
+
+  void TellDropped(const Key& key, Run& run) {
+    if (run.dropped == 0) return;
+    KeepLine(key, run, std::to_string(std::exchange(run.dropped, 0)) + " lines dropped here: too many");
+  }
+
+  void Wake(const std::string& model) {
     for (const auto& [id, subscriber] : subscribers_) {
-      if (subscriber.model == key.first) subscriber.wake();
+      if (subscriber.model == model) subscriber.wake();
     }
   }
 
@@ -161,14 +193,13 @@ class Logs::State : public std::enable_shared_from_this<Logs::State> {
   }
 
   void Write(const Key& key, const std::string& line) {
-    auto it = files_.find(key);
-    if (it == files_.end()) {
-      const std::string name = key.first + "." + std::to_string(key.second) + ".log";
-      it = files_.emplace(key, LogFile(dir_ / name, settings_.max_size, settings_.keep)).first;
+    auto it = outputs_.find(key);
+    if (it == outputs_.end()) {
+      it = outputs_.emplace(key, Output{{dir_ / FileName(key), settings_.max_size, settings_.keep}}).first;
     }
-    const Status status = it->second.Append(line);
-    if (!status && !complained_) LogError(status.error().message + "; lines are lost until that is mended");
-    complained_ = !status;
+    const Status status = it->second.file.Append(line);
+    if (!status && !it->second.complained) LogError(status.error().message + "; lines are lost until that is mended");
+    it->second.complained = !status;
   }
 
   asio::any_io_executor executor_;
@@ -176,8 +207,7 @@ class Logs::State : public std::enable_shared_from_this<Logs::State> {
   config::LogSettings settings_;
   observe::Metrics* metrics_;
   std::map<Key, std::shared_ptr<Run>> running_;
-  std::map<Key, LogFile> files_;
-  bool complained_ = false;  // about a disk that takes no more, once until it does again
+  std::map<Key, Output> outputs_;
 };
 
 Logs::Logs(asio::any_io_executor executor, std::filesystem::path dir, config::LogSettings settings,

@@ -1,5 +1,5 @@
-// What workers print: every line goes to <log dir>/<model>.<replica>.log, prefixed with time, model and
-// replica, rotated by size, and into a bounded tail in memory. A worker that floods its log is read at a
+// What workers print: every line goes to <log dir>/<model>.<replica>.log ('+' for a '/' in the model's name),
+// prefixed with time, model and replica, rotated by size, and into a bounded tail in memory. A worker that floods its log is read at a
 // bounded rate and its surplus lines are counted and dropped (log_dropped_lines_total): it neither blocks
 // for ever nor fills the disk. The last lines of a run that ended are kept as the "previous run".
 // Control thread only.
@@ -33,8 +33,8 @@ class Logs {
        observe::Metrics& metrics);
   ~Logs();
 
-  // Takes over the read end of a worker's stdout/stderr pipe until it ends. `prefix` names nothing but the
-  // replica; control characters other than tab are escaped.
+  // Takes over the read end of a worker's stdout/stderr pipe until it ends. Control characters other than tab
+  // are escaped.
   void Capture(std::string model, int replica, Fd pipe);
   // The process is gone: its tail becomes the previous run's; a grandchild that still holds the pipe is not
   // waited for longer than a second.

@@ -46,9 +46,13 @@ std::vector<pid_t> ChildrenOfThisProcess() {
 
 }  // namespace
 
-Orphans::Orphans() { ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+Orphans::Orphans() {
+  const std::vector<pid_t> children = ChildrenOfThisProcess();
+  older_.insert(children.begin(), children.end());
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
 
-bool Orphans::ReapEnded() const {
+bool Orphans::ReapEnded() {
   bool found = false;
   for (;;) {
     siginfo_t info{};
@@ -56,6 +60,7 @@ bool Orphans::ReapEnded() const {
     // A worker that waits to be reaped hides the orphans behind it until the next call.
     if (workers_.contains(info.si_pid)) return found;
     ::waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED | WNOHANG);
+    older_.erase(info.si_pid);  // its number may become another's
     found = true;
   }
 }
@@ -63,7 +68,7 @@ bool Orphans::ReapEnded() const {
 bool Orphans::KillLiving() const {
   bool found = false;
   for (const pid_t pid : ChildrenOfThisProcess()) {
-    if (workers_.contains(pid) || BelongsToLivingWorker(pid)) continue;
+    if (workers_.contains(pid) || older_.contains(pid) || BelongsToLivingWorker(pid)) continue;
     // Only this thread reaps, so the pid is still that child's.
     ::kill(pid, SIGKILL);
     found = true;

@@ -17,8 +17,6 @@ namespace {
 
 using std::chrono::seconds;
 
-// A killed process that the kernel has not let go by then is stuck.
-constexpr Duration kReapDeadline = seconds(10);
 // From a worker's last word, or its `drained`, to its exit.
 constexpr Duration kExitDeadline = seconds(5);
 // While waiting, changes elsewhere wake the replica; this is for what nobody announces.
@@ -111,6 +109,7 @@ TimePoint Replica::NextLook() const {
   if (!run_) return TimePoint::max();
   TimePoint next = now + Vitals::kCheckEvery;
   if (run_->kill_at && !run_->killed_at) next = std::min(next, *run_->kill_at);
+  if (run_->killed_at && state_ == State::kStopping) next = std::min(next, *run_->killed_at + yard_.options.reap_limit);
   return next;
 }
 
@@ -157,7 +156,7 @@ bool Replica::LookAtProcess(TimePoint now) {
     return true;
   }
   if (run_->killed_at) {
-    const bool stuck = state_ == State::kStopping && now - *run_->killed_at >= kReapDeadline;
+    const bool stuck = state_ == State::kStopping && now - *run_->killed_at >= yard_.options.reap_limit;
     return stuck && Apply({EventKind::kUnreaped, {}});
   }
   if (run_->kill_at && now >= *run_->kill_at) return Apply({EventKind::kOutOfTime, {}});
@@ -203,6 +202,7 @@ void Replica::Act(unsigned actions) {
   if (actions & kAwaitEnd) KillBy(Clock::now() + kExitDeadline);
   if (actions & kKill) KillProcess();
   if (actions & kRelease) Release();
+  if (actions & kYield) yard_.slots.Release(assignment_.device, who_);
 }
 
 WorkerSettings Replica::Settings() {

@@ -21,7 +21,7 @@ enum class State {
   kReady,        // may be sent requests; the only such state.
   kDraining,     // finishes what it has; no new requests.
   kStopping,     // told to end, or killed; not reaped yet. No requests.
-  kStuck,        // killed, but not proven gone in time; its reservation stays. No requests.
+  kStuck,        // killed, but not proven gone in time; its reservation stays, its load slot does not. No requests.
   kFailed,       // a permanent failure: starting it again cannot help. No requests.
   kBackoff,      // ended unexpectedly; starts again when its delay is over. No requests.
   kQuarantined,  // failed too often in the window; only an operator starts it again. No requests.

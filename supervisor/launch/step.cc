@@ -23,7 +23,7 @@ constexpr Cell Dran{Cell::kTo, State::kDraining, kClose | kAskToEnd};
 constexpr Cell Ends{Cell::kTo, State::kStopping, kClose | kAwaitEnd};
 constexpr Cell Kill{Cell::kTo, State::kStopping, kClose | kKill};
 constexpr Cell Brch{Cell::kBreach, State::kStopping, kClose | kKill};
-constexpr Cell Stck{Cell::kTo, State::kStuck, 0};
+constexpr Cell Stck{Cell::kTo, State::kStuck, kYield};
 
 constexpr std::size_t kStates = 11;
 

@@ -58,6 +58,20 @@ TEST(JudgeExit, EveryStory) {
          f.killed = Killed{ExitCause::kHung, "no step"};
        },
        ExitCause::kHung, false, false, "no step"},
+      {"killed for hanging at its memory limit",
+       [](EndFacts& f) {
+         f.status.signal = SIGKILL;
+         f.near_memory_limit = true;
+         f.killed = Killed{ExitCause::kHung, "no step"};
+       },
+       ExitCause::kOverBudget, false, false, "no step, at its memory limit"},
+      {"killed as asked at its memory limit",
+       [](EndFacts& f) {
+         f.status.signal = SIGKILL;
+         f.near_memory_limit = true;
+         f.killed = Killed{ExitCause::kRequested, "grace over"};
+       },
+       ExitCause::kRequested, true, false, "grace over"},
       {"a last word beats the exit code",
        [](EndFacts& f) { f.status.code = 1; f.failed = protocol::FailedMessage{"config.json: no such file", true}; },
        ExitCause::kLoadFailed, false, true, "config.json"},

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -100,8 +101,8 @@ class FleetTest : public testing::Test {
       }
     }
     fleet_ = std::make_unique<Fleet>(io_.get_executor(), plan_, placement,
-                                     FleetOptions{FakeWorker(), temp_.path() / "run", temp_.path() / "logs", 1}, sink_,
-                                     events_, metrics_);
+                                     FleetOptions{worker_, temp_.path() / "run", temp_.path() / "logs", 1, spawner_, 300ms},
+                                     sink_, events_, metrics_);
   }
   void Boot() {
     Make();
@@ -141,6 +142,8 @@ class FleetTest : public testing::Test {
   }
 
   TempFolder temp_;
+  fs::path worker_ = FakeWorker();
+  Spawner* spawner_ = nullptr;  // null: the real one
   asio::io_context io_;
   config::Plan plan_;
   std::map<std::string, int> waves_;
@@ -391,13 +394,50 @@ TEST_F(FleetTest, ShutdownDuringLoadsLeavesNothing) {
 
 TEST_F(FleetTest, AMissingWorkerProgramIsAFailureThatNamesIt) {
   Add("bge");
-  placement::Placement placement{{{"bge", 0, "cpu", MiB(512), 1, 0}}};
-  fleet_ = std::make_unique<Fleet>(
-      io_.get_executor(), plan_, placement,
-      FleetOptions{"/no/such/berth-worker", temp_.path() / "run", temp_.path() / "logs", 1}, sink_, events_, metrics_);
-  fleet_->Boot();
+  worker_ = "/no/such/berth-worker";
+  Boot();
   ASSERT_TRUE(RunUntilState("bge", State::kQuarantined));
   EXPECT_THAT(Replica("bge").last_exit->reason, HasSubstr("/no/such/berth-worker"));
+}
+
+// Processes that the kernel does not let go, whatever is done to them.
+class ImmortalSpawner : public Spawner {
+ public:
+  class Immortal : public Child {
+   public:
+    Immortal() { EXPECT_EQ(::pipe2(ends_, O_CLOEXEC), 0); }
+    ~Immortal() override {
+      for (const int end : ends_) ::close(end);
+    }
+    pid_t pid() const override { return ::getpid(); }
+    int ended_fd() const override { return ends_[0]; }
+    void Kill() override {}
+    std::optional<WaitStatus> Reap() override { return {}; }
+
+   private:
+    int ends_[2];
+  };
+  Result<std::unique_ptr<Child>> Spawn(const SpawnRequest&) override {
+    return std::unique_ptr<Child>(std::make_unique<Immortal>());
+  }
+  bool SweepOrphans(bool) override { return false; }
+};
+
+TEST_F(FleetTest, AStuckLoadKeepsItsMemoryButNotTheDevicesTurnAndDoesNotHoldUpTheEnd) {
+  ImmortalSpawner spawner;
+  spawner_ = &spawner;
+  Add("bge");
+  Add("chat");
+  Boot();
+  ASSERT_TRUE(RunUntilState("bge", State::kStarting));
+  ASSERT_TRUE(RunUntilState("chat", State::kWaiting));
+  ASSERT_TRUE(fleet_->Stop("bge"));
+  ASSERT_TRUE(RunUntilState("bge", State::kStuck));
+  EXPECT_TRUE(RunUntilState("chat", State::kStarting)) << "a process that is stuck loads nothing";
+  EXPECT_EQ(fleet_->ledger().Reserved("cpu"), MiB(1024)) << "it is not proven gone";
+  Await(fleet_->Shutdown(1s));
+  EXPECT_EQ(Replica("chat").state, State::kStuck);
+  fleet_.reset();
 }
 
 TEST_F(FleetTest, FiftyCyclesLeakNoDescriptor) {

@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <fstream>
 #include <iterator>
 
 #include "supervisor/launch/log_file.h"
+#include "supervisor/launch/log_text.h"
 #include "tests/unit/launch/temp_folder.h"
 
 namespace berth::launch {
@@ -68,6 +70,41 @@ TEST_F(LogsTest, LinesGetTimeModelAndReplicaInTheFile) {
   ASSERT_TRUE(RunUntil([&] { return Texts("bge").size() == 2; }));
   const std::string file = Read(temp_.path() / "bge.1.log");
   EXPECT_THAT(file, testing::MatchesRegex("[0-9T:.-]+Z bge/1 hello\n[0-9T:.-]+Z bge/1 wor\\\\x1b\\[0mld\n"));
+}
+
+TEST_F(LogsTest, AModelWithASlashInItsNameHasAFileToo) {
+  const Fd out = Capture("org/bge", 0);
+  Print(out, "hello\n");
+  ASSERT_TRUE(RunUntil([&] { return Texts("org/bge").size() == 1; }));
+  EXPECT_THAT(Read(temp_.path() / "org+bge.0.log"), testing::HasSubstr(" org/bge/0 hello\n"));
+}
+
+TEST_F(LogsTest, AFileThatCannotBeWrittenIsComplainedOfOnceWhateverTheOthersDo) {
+  fs::create_directory(temp_.path() / "bad.0.log");  // a folder stands where the file belongs
+  const Fd bad = Capture("bad", 0);
+  const Fd good = Capture("good", 0);
+  testing::internal::CaptureStderr();
+  for (std::size_t i = 1; i <= 3; ++i) {
+    Print(bad, "lost\n");
+    ASSERT_TRUE(RunUntil([&] { return Texts("bad").size() == i; }));
+    Print(good, "kept\n");
+    ASSERT_TRUE(RunUntil([&] { return Texts("good").size() == i; }));
+  }
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(said, '\n'), 1) << said;
+  EXPECT_THAT(said, testing::HasSubstr("bad.0.log"));
+}
+
+TEST_F(LogsTest, ARunThatEndsInAFloodSaysHowManyLinesWereDropped) {
+  {
+    const Fd out = Capture("bge", 0);
+    std::string flood;
+    for (int i = 0; i < 3 * LineBudget::kLinesPerSecond; ++i) flood += "x\n";
+    ::fcntl(out.get(), F_SETPIPE_SZ, 1 << 20);
+    Print(out, flood);
+  }
+  ASSERT_TRUE(RunUntil([&] { return !Texts("bge").empty() && Texts("bge").back() != "x"; }));
+  EXPECT_THAT(Texts("bge").back(), testing::MatchesRegex("[0-9]+ lines dropped here: too many"));
 }
 
 TEST_F(LogsTest, ReplicasAreMergedInOrderAndReadersGoOnFromTheirPlace) {

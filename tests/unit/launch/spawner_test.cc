@@ -198,6 +198,25 @@ TEST_F(SpawnerTest, GrandchildrenInSessionsOfTheirOwnDieAfterTheirWorkerAndLeave
   EXPECT_TRUE(::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) << "a zombie is left";
 }
 
+// `exec berthd 2> >(logger)`: the shell's helper becomes a child of the daemon.
+TEST_F(SpawnerTest, AChildFromBeforeTheDaemonIsReapedAndNeverKilled) {
+  const pid_t helper = ::fork();
+  ASSERT_GE(helper, 0);
+  if (helper == 0) {
+    for (;;) ::pause();
+  }
+  auto daemon = MakeSpawner();
+  EXPECT_FALSE(daemon->SweepOrphans(true)) << "it is no orphan";
+  siginfo_t info{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(helper), &info, WEXITED | WNOHANG | WNOWAIT), 0);
+  EXPECT_EQ(info.si_pid, 0) << "it was killed";
+  ::kill(helper, SIGTERM);
+  EXPECT_TRUE(Eventually([&] {
+    daemon->SweepOrphans(false);
+    return !Exists(helper);
+  })) << "a zombie is left";
+}
+
 TEST_F(SpawnerTest, AChildThatIsForgottenIsKilledAndReaped) {
   pid_t pid;
   {

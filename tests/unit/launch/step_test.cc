@@ -63,7 +63,7 @@ TEST(Step, EveryDecisionOfALifeThatGoesWrong) {
       {S::kLoading, true, E::kFailed, S::kStopping, true, kClose | kAwaitEnd},
       {S::kStopping, true, E::kOutOfTime, S::kStopping, true, kClose | kKill},
       {S::kDraining, false, E::kOutOfTime, S::kStopping, false, kClose | kKill},
-      {S::kStopping, true, E::kUnreaped, S::kStuck, true, 0},
+      {S::kStopping, true, E::kUnreaped, S::kStuck, true, kYield},
       {S::kStuck, true, E::kCrashed, S::kBackoff, true, kRelease},
       // an operator stopped it before it died: nothing starts again
       {S::kStopping, false, E::kCrashed, S::kStopped, false, kRelease},
