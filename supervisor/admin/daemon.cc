@@ -31,6 +31,7 @@ constexpr Duration kDrainPeriod = std::chrono::milliseconds(20);
 // For workers to die after their grace, before the daemon gives up waiting politely.
 constexpr Duration kAfterGrace = std::chrono::seconds(5);
 constexpr Duration kAdminGrace = std::chrono::seconds(1);
+constexpr Duration kLastLines = std::chrono::seconds(2);
 
 Duration LongestGrace(const config::Plan& plan) {
   Duration longest{};
@@ -45,8 +46,8 @@ class Daemon : public Control {
 
   // Binds all listeners. Until it has succeeded nothing has been started.
   Status Listen();
-  // Until a signal or an operator ends it.
-  void Run();
+  // Until a signal or an operator ends it. kFailed: a worker is left that the kernel does not let go.
+  Exit Run();
 
   // Control
   std::vector<launch::ModelStatus> Models() const override { return fleet_.Describe(); }
@@ -69,6 +70,7 @@ class Daemon : public Control {
   Status RefuseWhileDraining() const;
   launch::FleetOptions FleetOptionsOf(std::filesystem::path worker) const;
   void AnnounceReady();
+  std::string Stuck() const;  // "bge/0 (pid 4711)", …
   // The first call drains, the second ends at once.
   void AskToStop(const std::string& who);
   asio::awaitable<void> WatchSignals();
@@ -119,7 +121,7 @@ Status Daemon::Listen() {
   return admin_.Listen(checked_.plan.server.admin);
 }
 
-void Daemon::Run() {
+Exit Daemon::Run() {
   background_.Spawn("signals", WatchSignals());
   background_.Spawn("loop lag", MeasureLag());
   main_.Spawn("end", EndWhenAsked());
@@ -127,7 +129,24 @@ void Daemon::Run() {
   admin_.Run();
   fleet_.Boot();
   AnnounceReady();
-  loop_.run();
+  while (main_.size() > 0 && loop_.run_one() > 0) {
+  }
+  // What still runs ends by itself, such as the readers of the workers' last lines; only a stuck worker would be
+  // watched for ever.
+  loop_.run_for(kLastLines);
+  return Stuck().empty() ? Exit::kOk : Exit::kFailed;
+}
+
+std::string Daemon::Stuck() const {
+  std::string stuck;
+  for (const launch::ModelStatus& model : fleet_.Describe()) {
+    for (const launch::ReplicaStatus& replica : model.replicas) {
+      if (replica.state != launch::State::kStuck) continue;
+      stuck.append(stuck.empty() ? "" : ", ").append(model.name).append("/").append(std::to_string(replica.replica));
+      stuck.append(" (pid ").append(std::to_string(replica.pid)).append(")");
+    }
+  }
+  return stuck;
 }
 
 void Daemon::AnnounceReady() {
@@ -217,7 +236,11 @@ asio::awaitable<void> Daemon::EndWhenAsked() {
   co_await EndFleet();
   // With its workers gone nothing can be relayed any more: joining the io threads takes no time.
   proxy_.Stop();
-  events_.Add("daemon", "", -1, "berthd ends: all workers are gone");
+  const std::string stuck = Stuck();
+  const std::string message = stuck.empty() ? "berthd ends: all workers are gone"
+                                            : "berthd ends, but the kernel has not let go of " + stuck +
+                                                  ", killed: see what it waits for in /proc/PID/wchan";
+  events_.Add("daemon", "", -1, message);
   co_await admin_.Stop(kAdminGrace);
   background_.Cancel();
   co_await background_.Join();
@@ -250,8 +273,7 @@ Exit Serve(const Options& options, CheckedPlan checked, std::filesystem::path wo
   if (const Status made = MakeLogDir(LogDir(checked.plan)); !made) return Fail(RefusedBy(made.error()));
   Daemon daemon(options, std::move(checked), std::move(worker), *std::move(runtime));
   if (const Status bound = daemon.Listen(); !bound) return Fail(RefusedBy(bound.error()));
-  daemon.Run();
-  return Exit::kOk;
+  return daemon.Run();
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ constexpr Command kStop = {"stop", State::kStopped, &Control::Stop};
 constexpr Command kRestart = {"restart", State::kReady, &Control::Restart};
 
 constexpr double kMostWaitSeconds = 86400;
+constexpr Duration kLookForClient = std::chrono::seconds(1);
 
 // No value: no `wait`. An error: not a number of seconds from 0 to a day.
 Result<std::optional<Duration>> WaitOf(const Call& call) {
@@ -82,6 +83,17 @@ http::Response Report(const launch::ModelStatus& model, const Verdict& verdict, 
   return http::JsonResponse(verdict.status, Dump(json));
 }
 
+// In slices, so that a client that left keeps its place among the connections no longer than one.
+boost::asio::awaitable<bool> Settle(Call& call, TimePoint deadline) {
+  for (;;) {
+    const TimePoint slice = std::min(deadline, Clock::now() + kLookForClient);
+    std::string model = call.model;
+    const bool settled = co_await call.context.control.Settled(std::move(model), slice);
+    if (settled) co_return true;
+    if (Clock::now() >= deadline || call.exchange.gone()) co_return false;
+  }
+}
+
 Answer Run(Call& call, Command command) {
   const auto wait = WaitOf(call);
   if (!wait) co_return http::ErrorResponse(400, "bad_parameter", wait.error().message, "wait");
@@ -90,7 +102,7 @@ Answer Run(Call& call, Command command) {
     co_return http::ErrorResponse(HttpStatus(done.error().kind), "refused", done.error().message);
   }
   std::optional<bool> settled;
-  if (*wait) settled = co_await call.context.control.Settled(call.model, Clock::now() + **wait);
+  if (*wait) settled = co_await Settle(call, Clock::now() + **wait);
   const auto model = Find(call);
   if (!model) co_return http::ErrorResponse(500, "internal", "model \"" + call.model + "\" has no replicas");
   const std::string waited = *wait ? FormatDuration(**wait) : "";

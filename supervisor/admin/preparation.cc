@@ -48,11 +48,12 @@ Prepared<CheckedPlan> CheckPlan(const fs::path& file) {
   auto parsed = config::ParseFile(file, config::ThisHost());
   if (const auto* mistakes = std::get_if<config::Mistakes>(&parsed)) return BadPlan(Format(*mistakes));
   config::Plan plan = std::get<config::Plan>(std::move(parsed));
-  if (const auto errors = config::CheckSources(plan); !errors.empty()) return BadPlan(JoinMessages(file, errors));
+  std::string wrong = JoinMessages(file, config::CheckSources(plan));
   auto placed = placement::Place(plan);
   if (const auto* refusals = std::get_if<std::vector<placement::Refusal>>(&placed)) {
-    return BadPlan(JoinMessages(file, *refusals));
+    wrong += JoinMessages(file, *refusals);
   }
+  if (!wrong.empty()) return BadPlan(std::move(wrong));
   return CheckedPlan{std::move(plan), std::get<placement::Placement>(std::move(placed))};
 }
 

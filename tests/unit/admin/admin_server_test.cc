@@ -84,9 +84,9 @@ class AdminServerTest : public testing::Test {
   std::string Exchange(const std::string& request) {
     asio::io_context io;
     auto socket = Connect(io);
-    asio::write(socket, asio::buffer(request));
-    std::string answer;
     boost::system::error_code end;
+    asio::write(socket, asio::buffer(request), end);  // who is refused may be too late to ask
+    std::string answer;
     asio::read(socket, asio::dynamic_buffer(answer), end);
     return answer;
   }
@@ -161,6 +161,21 @@ TEST_F(AdminServerTest, WaitThatIsOverIs504WithTheState) {
   EXPECT_EQ(got.json().at("error").at("code"), "timeout");
   EXPECT_NE(got.json().at("error").at("message").get<std::string>().find("bge/0 is loading: weights"),
             std::string::npos);
+}
+
+TEST_F(AdminServerTest, AClientThatLeavesWhileItWaitsDoesNotKeepItsPlace) {
+  control_.SetState("bge", State::kLoading, "weights");
+  control_.settles = false;
+  bool asked = false;
+  control_.on_settle = [&asked] { asked = true; };
+  asio::io_context io;
+  auto client = Connect(io);
+  const std::string request = "POST /v1/models/bge/start?wait=3600 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+  asio::write(client, asio::buffer(request));
+  RunUntil([&asked] { return asked; });
+  client.close();
+  const auto& ended = metrics_.Counter("admin_commands_total", {{"command", "start"}, {"result", "timeout"}});
+  RunUntil([&ended] { return ended.Value() == 1; });
 }
 
 TEST_F(AdminServerTest, FailedStartIs500WithTheReason) {

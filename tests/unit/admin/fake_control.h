@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "supervisor/admin/control.h"
+#include "supervisor/base/deadline.h"
 
 namespace berth::admin {
 
@@ -45,8 +46,9 @@ class FakeControl : public Control {
   Status Start(const std::string& model) override { return Verb("start " + model); }
   Status Stop(const std::string& model) override { return Verb("stop " + model); }
   Status Restart(const std::string& model) override { return Verb("restart " + model); }
-  boost::asio::awaitable<bool> Settled(std::string, TimePoint) override {
+  boost::asio::awaitable<bool> Settled(std::string, TimePoint deadline) override {
     if (on_settle) on_settle();
+    if (!settles) co_await SleepUntil(deadline);
     co_return settles;
   }
   void Shutdown() override { ++shutdowns; }
