@@ -49,11 +49,11 @@ Status StoreFlag(Invocation& invocation, const std::string&) {
 using Value = Option::Value;
 // clang-format off
 constexpr Option kOptions[] = {
-    {"--socket", "-s", "PATH", "the daemon's admin socket (default: $BERTH_SOCKET, else admin.sock in the runtime folder)", Value::kRequired, kTakesAlways, StoreSocket},
+    {"--socket", "-s", "PATH", "the admin socket (else $BERTH_SOCKET, else the default)", Value::kRequired, kTakesAlways, StoreSocket},
     {"--json", "", "", "print what the daemon answers, as JSON", Value::kNone, kTakesAlways, StoreFlag<&Invocation::json>},
     {"--help", "-h", "", "print help", Value::kNone, kTakesAlways, StoreFlag<&Invocation::help>},
     {"--version", "", "", "print the version", Value::kNone, kTakesAlways, StoreFlag<&Invocation::version>},
-    {"--wait", "-w", "[TIME]", "wait until it is done, at most TIME (default 5m); exit code 75 when that is over", Value::kOptionalTime, kTakesWait, StoreWait},
+    {"--wait", "-w", "[TIME]", "wait for the outcome, at most TIME (default 5m)", Value::kOptionalTime, kTakesWait, StoreWait},
     {"--follow", "-f", "", "go on with what comes", Value::kNone, kTakesFollow, StoreFlag<&Invocation::follow>},
     {"--tail", "-n", "N", "begin with the last N lines (default 100)", Value::kRequired, kTakesTail, StoreTail},
     {"--previous", "-p", "", "the last lines of the run before this one", Value::kNone, kTakesPrevious, StoreFlag<&Invocation::previous>},

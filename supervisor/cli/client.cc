@@ -12,6 +12,10 @@
 #include <cstring>
 #include <optional>
 
+extern "C" {  // glibc 2.36 forgets that in the header
+#include <sys/pidfd.h>
+}
+
 #include "config/parse.h"
 #include "worker/protocol/http_body.h"
 #include "worker/protocol/http_head.h"
@@ -199,6 +203,19 @@ Result<Reply> Client::Stream(std::string_view target, Duration limit,
     if (!piece) return piece.error();
     if (!*piece || !take(**piece)) return Reply{200, ""};
   }
+}
+
+Result<Fd> Client::Process() const {
+  const Result<Fd> fd = Connect(std::chrono::seconds(1));
+  if (!fd) return fd.error();
+  ucred daemon{};  // who listens
+  socklen_t bytes = sizeof daemon;
+  if (::getsockopt(fd->get(), SOL_SOCKET, SO_PEERCRED, &daemon, &bytes) != 0 || daemon.pid <= 0) {
+    return MakeError(ErrorKind::kNotFound, "the daemon's process is not to be seen from here");
+  }
+  Fd process(::pidfd_open(daemon.pid, 0));
+  if (!process) return MakeError(ErrorKind::kNotFound, "the daemon's process ", daemon.pid, " is not to be seen from here");
+  return process;
 }
 
 bool Client::Answers() const { return Connect(std::chrono::seconds(1)).has_value(); }

@@ -10,6 +10,7 @@
 #include "supervisor/base/duration.h"
 #include "supervisor/base/fd.h"
 #include "supervisor/base/result.h"
+#include "supervisor/base/result.h"
 
 namespace berth::cli {
 
@@ -33,6 +34,10 @@ class Client {
 
   // Whether somebody accepts connections there.
   bool Answers() const;
+
+  // A descriptor of the daemon's process (pidfd): readable once it has ended, its lock and all. kUnavailable when
+  // nobody answers; kNotFound when the process cannot be seen from here, as in another container.
+  Result<Fd> Process() const;
 
   const std::filesystem::path& socket() const { return socket_; }
 

@@ -51,7 +51,7 @@ constexpr Command kCommands[] = {
     {"restart", "MODEL...", 1, kAny, kTakesWait, "drain, stop and start models", RestartModels},
     {"logs", "MODEL", 1, 1, kTakesFollow | kTakesTail | kTakesPrevious, "what a model's workers print", ShowLogs},
     {"events", "", 0, 0, kTakesFollow | kTakesTail, "what happened, in order", ShowEvents},
-    {"plan", "[FILE]", 0, 1, kTakesNothing, "where a plan puts replicas; without FILE, the daemon's plan",
+    {"plan", "[FILE]", 0, 1, kTakesNothing, "where a plan puts replicas (the daemon's without FILE)",
      PlanFileOrDaemons},
     {"validate", "FILE", 1, 1, kTakesNothing, "every mistake in a plan; needs no daemon", ValidateFile},
     {"status", "", 0, 0, kTakesNothing, "the daemon: version, addresses, ready or why not", ShowStatus},
@@ -96,8 +96,8 @@ std::string HelpText() {
     if (option.takes == kTakesAlways) text += OptionLine(option);
   }
   return text +
-         "\nberth help COMMAND tells a command's own options. Exit codes: 0 done, 1 failed, 64 usage,\n"
-         "65 bad plan, 69 no daemon, 70 internal, 75 timed out, 77 no permission.\n";
+         "\nberth help COMMAND tells a command's own options. Exit codes: 0 done, 1 failed,\n"
+         "64 usage, 65 bad plan, 69 no daemon, 70 internal, 75 timed out,\n77 no permission.\n";
 }
 
 std::string HelpText(const Command& command) {

@@ -1,4 +1,6 @@
 // Commands that change something.
+#include <poll.h>
+
 #include <cstdio>
 #include <thread>
 
@@ -41,10 +43,16 @@ Exit Operate(Session& session, const std::string& verb) {
   return exit;
 }
 
-// The daemon cannot answer after its end: it is over when nobody accepts connections any more.
-Exit AwaitEnd(const Session& session, Duration limit) {
+bool HasEnded(const Fd& process) {
+  pollfd ended{process.get(), POLLIN, 0};
+  return ::poll(&ended, 1, 0) > 0;
+}
+
+// The daemon cannot answer after its end. Its process tells; where that cannot be seen, it is over when nobody
+// accepts connections any more.
+Exit AwaitEnd(const Session& session, const Result<Fd>& process, Duration limit) {
   const TimePoint deadline = Clock::now() + limit;
-  while (session.client.Answers()) {
+  while (process ? !HasEnded(*process) : session.client.Answers()) {
     if (Clock::now() > deadline) {
       return Fail(MakeError(ErrorKind::kTimeout, "the daemon still drains after ", FormatDuration(limit)));
     }
@@ -60,6 +68,7 @@ Exit StopModels(Session& session) { return Operate(session, "stop"); }
 Exit RestartModels(Session& session) { return Operate(session, "restart"); }
 
 Exit ShutdownDaemon(Session& session) {
+  const Result<Fd> process = session.client.Process();  // while it can still be asked
   const auto reply = session.client.Call("POST", "/v1/shutdown", kAnswerTime);
   if (!reply) return Fail(reply.error());
   if (reply->status >= 400) return Fail(*reply);
@@ -69,7 +78,7 @@ Exit ShutdownDaemon(Session& session) {
     if (!invocation.json) std::puts("the daemon drains and will end");
     return Exit::kOk;
   }
-  const Exit exit = AwaitEnd(session, *invocation.wait);
+  const Exit exit = AwaitEnd(session, process, *invocation.wait);
   if (exit == Exit::kOk && !invocation.json) std::puts("the daemon has ended");
   return exit;
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <sstream>
 
 #include "supervisor/cli/commands.h"
 
@@ -87,6 +88,13 @@ TEST(Commands, EachHasANameAHelpAndAFunction) {
     EXPECT_EQ(command.most == 0, command.operands.empty()) << command.name;
     EXPECT_NE(HelpText().find(command.help), std::string::npos) << command.name;
   }
+}
+
+TEST(Commands, HelpFitsATerminal) {
+  std::string all = HelpText();
+  for (const Command& command : Commands()) all += HelpText(command);
+  std::istringstream lines(all);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << line;
 }
 
 TEST(Commands, HelpOfOneListsItsOwnOptionsOnly) {

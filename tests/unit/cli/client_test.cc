@@ -1,10 +1,15 @@
 // The client against a server that says what the test wants, on a real Unix socket.
 #include "supervisor/cli/client.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <thread>
@@ -63,6 +68,40 @@ class OneAnswer {
   std::string request_;
   std::thread thread_;
 };
+
+// `berth shutdown --wait` is over when another daemon may start: when the process is gone, not when its socket is.
+TEST(Client, TheDaemonsProcessIsWatchedUntilItsEnd) {
+  std::string folder = testing::TempDir() + "/cli-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::string path = folder + "/admin.sock";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const Fd listens(ends[0]), tell(ends[1]);
+  const pid_t daemon = ::fork();
+  ASSERT_GE(daemon, 0);
+  if (daemon == 0) {
+    const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    const bool bound = ::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    if (!bound || ::listen(listener, 1) != 0 || ::write(tell.get(), "x", 1) != 1) ::_exit(1);
+    for (;;) ::pause();
+  }
+  const auto none = Client(folder + "/other.sock").Process();
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().kind, ErrorKind::kUnavailable);
+  char byte = 0;
+  ASSERT_EQ(::read(listens.get(), &byte, 1), 1);
+  const auto process = Client(path).Process();
+  ASSERT_TRUE(process) << process.error().message;
+  std::filesystem::remove_all(folder);  // nobody answers there any more
+  pollfd ended{process->get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&ended, 1, 0), 0) << "it lives";
+  ::kill(daemon, SIGKILL);
+  EXPECT_EQ(::poll(&ended, 1, 10'000), 1);
+  ASSERT_EQ(::waitpid(daemon, nullptr, 0), daemon);
+}
 
 TEST(Client, GetsTheAnswer) {
   const OneAnswer server("HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}");
