@@ -246,8 +246,9 @@ Position WhereServer(const Draft& draft, std::string_view path) {
 void CheckAdminPath(const Draft& draft, Complaints& complaints) {
   constexpr std::size_t kLongest = 107;  // sockaddr_un.sun_path, less the NUL
   const std::filesystem::path& admin = draft.plan.server.admin;
+  // Workers' sockets are numbered through: room for the hundred-thousandth, after weeks of restarts.
   const std::size_t needed =
-      std::max(admin.native().size(), (admin.parent_path() / "NNN.sock").native().size());
+      std::max(admin.native().size(), (admin.parent_path() / "NNNNN.sock").native().size());
   if (needed <= kLongest) return;
   const Position at = WhereServer(draft, "server.admin");
   complaints.Add(at.line, at.column,

@@ -175,6 +175,13 @@ TEST(Parse, AdminSocketPathOf107BytesIsTheLongest) {
   }
 }
 
+TEST(Parse, AShortAdminSocketLeavesRoomForTheWorkersNumbers) {
+  const std::string folder = "/" + std::string(97, 'r');
+  EXPECT_THAT(Wrong("version: 1\nserver: { admin: " + folder + "/a }\n"
+                    "models: { a: { kind: llm, source: /a, memory: 1GiB } }\n"),
+              HasSubstr("would need 109"));
+}
+
 TEST(Parse, DefaultOfTheAdminSocketIsCheckedToo) {
   Host host = FixedHost();
   host.runtime_dir = std::string("/").append(120, 'r');
