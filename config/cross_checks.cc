@@ -257,6 +257,17 @@ void CheckAdminPath(const Draft& draft, Complaints& complaints) {
                      std::to_string(needed) + "; choose a shorter folder");
 }
 
+// The lock, the folder of the logs and the workers' sockets are beside the admin socket.
+void CheckAdminName(const Draft& draft, Complaints& complaints) {
+  const std::string name = draft.plan.server.admin.filename();
+  const std::string stem = draft.plan.server.admin.stem();
+  const bool workers = name.ends_with(".sock") && std::ranges::all_of(stem, [](char c) { return c >= '0' && c <= '9'; });
+  if (!name.empty() && name != "lock" && name != "logs" && !workers) return;
+  const Position at = WhereServer(draft, "server.admin");
+  const std::string wrong = name.empty() ? "this names a folder" : "the daemon uses " + Quoted(name) + " for something else";
+  complaints.Add(at.line, at.column, "server.admin: " + wrong + "; name a socket in the folder, such as admin.sock");
+}
+
 void CheckListeners(const Draft& draft, Complaints& complaints) {
   const Server& server = draft.plan.server;
   if (!server.metrics || server.metrics->port == 0) return;
@@ -276,6 +287,7 @@ void CheckDraft(const Draft& draft, Complaints& complaints) {
   CheckAfter(draft, complaints);
   CheckBudgets(draft, complaints);
   CheckAdminPath(draft, complaints);
+  CheckAdminName(draft, complaints);
   CheckListeners(draft, complaints);
 }
 

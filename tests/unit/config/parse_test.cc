@@ -182,6 +182,21 @@ TEST(Parse, AShortAdminSocketLeavesRoomForTheWorkersNumbers) {
               HasSubstr("would need 109"));
 }
 
+TEST(Parse, TheAdminSocketIsNotInTheWayOfTheDaemonsOwnFiles) {
+  for (const std::string name : {"lock", "logs", "17.sock"}) {
+    EXPECT_EQ(Wrong("version: 1\nserver: { admin: /run/x/" + name + " }\n"
+                    "models: { a: { kind: llm, source: /a, memory: 1GiB } }\n"),
+              "berth.yaml:2:18: server.admin: the daemon uses \"" + name +
+                  "\" for something else; name a socket in the folder, such as admin.sock\n");
+  }
+  EXPECT_EQ(Wrong("version: 1\nserver: { admin: /run/x/ }\n"
+                  "models: { a: { kind: llm, source: /a, memory: 1GiB } }\n"),
+            "berth.yaml:2:18: server.admin: this names a folder; name a socket in the folder, such as admin.sock\n");
+  EXPECT_EQ(Wrong("version: 1\nserver: { admin: /run/x/a17.sock }\n"
+                  "models: { a: { kind: llm, source: /a, memory: 1GiB } }\n"),
+            "");
+}
+
 TEST(Parse, DefaultOfTheAdminSocketIsCheckedToo) {
   Host host = FixedHost();
   host.runtime_dir = std::string("/").append(120, 'r');
