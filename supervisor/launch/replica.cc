@@ -160,9 +160,15 @@ bool Replica::LookAtProcess(TimePoint now) {
     return stuck && Apply({EventKind::kUnreaped, {}});
   }
   if (run_->kill_at && now >= *run_->kill_at) return Apply({EventKind::kOutOfTime, {}});
+  if (now >= run_->next_sample) Sample(now);
+  return false;
+}
+
+// Reads /proc, so not at each of the worker's messages.
+void Replica::Sample(TimePoint now) {
+  run_->next_sample = now + Vitals::kCheckEvery;
   run_->oom_kills_before = std::exchange(run_->oom_kills_now, OomKills());
   if (const auto stats = ReadWorkerStats(run_->process->pid())) metrics_.Look(run_->vitals, now, *stats);
-  return false;
 }
 
 // ---- decisions and their actions

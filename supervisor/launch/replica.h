@@ -94,6 +94,7 @@ class Replica {
     std::uint64_t data_limit = 0;          // RLIMIT_DATA; 0: none
     std::uint64_t oom_kills_before = 0;    // the kernel's count, about a second ago
     std::uint64_t oom_kills_now = 0;
+    TimePoint next_sample{};
     TimePoint stage_since;
     std::optional<TimePoint> ready_since;
     bool closed = false;                   // the sink was told; once
@@ -111,6 +112,7 @@ class Replica {
   bool LookAtTurn();
   bool LookAtProcess(TimePoint now);
   std::optional<Trouble> FindTrouble(TimePoint now);
+  void Sample(TimePoint now);        // what the kernel says about the process and the host
 
   bool Apply(const Event& event);
   void Act(unsigned actions);

@@ -26,6 +26,8 @@ namespace {
 constexpr int kAboveTargets = 64;
 // A child that nobody waited for is killed with its owner; the kernel may take a moment.
 constexpr int kReapMs = 1000;
+// From fork to execve, as long as the control thread may wait.
+constexpr int kExecMs = 2000;
 
 class PosixChild : public Child {
  public:
@@ -102,8 +104,11 @@ pid_t ForkInto(ChildPlan& plan) {
   return pid;
 }
 
-// Nothing once execve() has closed the pipe, else what failed.
+// Nothing once execve() has closed the pipe, else what failed. A program on a file system that does not answer
+// is not waited for: it is a process like any other then, whose load makes no progress.
 std::optional<ChildError> AwaitExec(int pipe) {
+  pollfd word{pipe, POLLIN, 0};
+  if (::poll(&word, 1, kExecMs) == 0) return {};
   ChildError error{};
   ssize_t n;
   do n = ::read(pipe, &error, sizeof error);

@@ -39,7 +39,8 @@ class Child {
 class Spawner {
  public:
   virtual ~Spawner() = default;
-  // Returns when the program runs (execve succeeded). Errors name the program and the remedy.
+  // Returns when the program runs (execve succeeded), or after 2 s without a word. Errors name the program and
+  // the remedy.
   virtual Result<std::unique_ptr<Child>> Spawn(const SpawnRequest& request) = 0;
   // Kills and reaps orphans: descendants of workers that have ended (`thorough`: looks for living ones too).
   // True: some were found, call again soon.
