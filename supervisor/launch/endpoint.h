@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "supervisor/base/fd.h"
 #include "supervisor/launch/state.h"
 #include "worker/protocol/claim_table.h"
 #include "worker/protocol/control.h"
@@ -19,7 +20,8 @@ struct Endpoint {
   std::string model;
   int replica = 0;
   std::uint64_t incarnation = 0;   // counts the processes of this replica, from 1
-  std::string socket_path;         // the worker's listening Unix socket
+  std::string socket_path;         // where to connect to: the worker's listening Unix socket
+  Fd socket;                       // what `socket_path` leads through; as long as somebody may connect
   int window = 1;                  // requests that may be outstanding at once
   protocol::Capabilities capabilities;
   std::unique_ptr<protocol::ClaimTable> claims;  // at least `window` slots
@@ -32,7 +34,7 @@ struct Endpoint {
 struct ModelCondition {
   State state = State::kStopped;  // the best of its replicas'
   int ready = 0;            // replicas that take requests
-  bool coming = false;      // some replica is on its way (waiting, starting, loading, backoff): waiting may help
+  bool coming = false;      // some replica is on its way (waiting, starting, loading, backoff, restarting): waiting may help
   bool draining = false;    // an operator stops it, or the daemon drains
   std::string reason;       // for the error message: "chat: loading weights, 40 %"
   std::chrono::seconds retry_after{1};

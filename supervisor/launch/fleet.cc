@@ -144,7 +144,8 @@ std::vector<ReplicaSummary> Fleet::Body::Summaries(const std::string& model) con
   const TimePoint now = Clock::now();
   std::vector<ReplicaSummary> summaries;
   for (const Replica* replica : Of(model)) {
-    summaries.push_back({replica->state(), replica->reason(), replica->turn_view().hopeless, replica->retry_after(now)});
+    summaries.push_back({replica->state(), replica->reason(), replica->turn_view().hopeless, replica->retry_after(now),
+                         replica->wanted()});
   }
   return summaries;
 }

@@ -1,5 +1,6 @@
 #include "supervisor/launch/listen_socket.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -33,6 +34,8 @@ Result<ListenSocket> ListenSocket::Bind(std::filesystem::path path) {
   ListenSocket socket(std::move(fd), std::move(path));
   if (::chmod(name.c_str(), 0600) != 0) return SystemError(errno, "cannot protect " + name);
   if (::listen(socket.fd(), kBacklog) != 0) return SystemError(errno, "cannot listen on " + name);
+  socket.handle_.Reset(::open(name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!socket.handle_) return SystemError(errno, "cannot open " + name);
   return socket;
 }
 

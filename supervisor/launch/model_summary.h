@@ -16,6 +16,7 @@ struct ReplicaSummary {
   std::string reason;
   bool hopeless = false;  // waits for something that is not coming by itself
   std::chrono::seconds retry_after{1};
+  bool wanted = false;    // starts again when what ends now has ended
 };
 
 // The replica nearest to taking requests speaks for the model.

@@ -175,10 +175,11 @@ void Replica::Sample(TimePoint now) {
 
 bool Replica::Apply(const Event& event) {
   Transition next = Step({state_, wanted_}, event);
-  wanted_ = next.wanted;
+  const bool changed_mind = std::exchange(wanted_, next.wanted) != next.wanted;
   if (next.breach && run_ && !run_->killed) run_->killed = Killed{ExitCause::kProtocol, next.reason};
   if (next.state == state_ && next.actions == 0) {
     if (!next.reason.empty()) SetReason(std::move(next.reason));
+    if (changed_mind) yard_.changed(model_.name);
     return false;
   }
   if (state_ == State::kBackoff) metrics_.Backoff(Duration::zero());
@@ -257,7 +258,8 @@ void Replica::Open() {
   endpoint->model = model_.name;
   endpoint->replica = assignment_.replica;
   endpoint->incarnation = incarnation_;
-  endpoint->socket_path = run_->process->socket_path().string();
+  endpoint->socket = run_->process->TakeSocket();
+  endpoint->socket_path = ListenSocket::ConnectPath(endpoint->socket);
   endpoint->window = std::clamp(run_->ready.window, 1, WorkerProcess::kMaxWindow);
   endpoint->capabilities = run_->ready.capabilities;
   endpoint->claims = run_->process->TakeClaims();

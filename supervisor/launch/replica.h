@@ -73,6 +73,7 @@ class Replica {
   const placement::Assignment& assignment() const { return assignment_; }
   State state() const { return state_; }
   bool on_its_way() const;           // it will reach another state without anybody's doing
+  bool wanted() const { return wanted_; }  // starts again when a process that ends now has ended
   bool has_run() const { return run_.has_value(); }  // a process that may exist
   TurnView turn_view() const;
   const std::string& reason() const { return reason_; }

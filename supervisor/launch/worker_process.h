@@ -54,7 +54,8 @@ class WorkerProcess {
   ~WorkerProcess();
 
   pid_t pid() const { return child_->pid(); }
-  const std::filesystem::path& socket_path() const { return listener_.path(); }
+  // The socket's handle moves to the endpoint, too; once.
+  Fd TakeSocket() { return listener_.TakeHandle(); }
   // The table moves to the endpoint that the proxy uses; once.
   std::unique_ptr<protocol::ClaimTable> TakeClaims() { return std::move(claims_); }
 

@@ -27,6 +27,14 @@ TEST(ConditionOf, NothingComesOfStatesThatNeedAnOperator) {
   EXPECT_TRUE(ConditionOf("m", {{State::kWaiting, "", false, seconds(30)}}, false).coming);
 }
 
+TEST(ConditionOf, AReplicaThatIsBeingRestartedIsComing) {
+  for (const State state : {State::kDraining, State::kStopping}) {
+    EXPECT_TRUE(ConditionOf("m", {{state, "restart asked for", false, seconds(1), true}}, false).coming) << Name(state);
+    EXPECT_FALSE(ConditionOf("m", {{state, "restart asked for", false, seconds(1), true}}, true).coming) << Name(state);
+  }
+  EXPECT_FALSE(ConditionOf("m", {{State::kFailed, "bad file", false, seconds(30), true}}, false).coming);
+}
+
 TEST(ConditionOf, WhileTheModelEndsNothingComes) {
   const auto condition =
       ConditionOf("m", {{State::kReady, "ready", false, seconds(1)}, {State::kLoading, "", false, seconds(1)}}, true);
