@@ -92,6 +92,7 @@ class Daemon : public Control {
   asio::signal_set signals_;
   asio::steady_timer asked_;  // cancelled at each call of AskToStop
   int stops_asked_ = 0;
+  const bool at_terminal_ = ::isatty(STDERR_FILENO) == 1;  // SIGHUP then means that somebody closed it
   TaskGroup main_;
   TaskGroup background_;  // ends with the main task
 };
@@ -106,7 +107,7 @@ Daemon::Daemon(const Options& options, CheckedPlan checked, std::filesystem::pat
       context_{checked_.plan, checked_.placement, *this, events_, metrics_, options.plan.string(), TimestampNow(),
                Clock::now(), {}, false, {}},
       admin_(loop_.get_executor(), context_),
-      signals_(loop_, SIGTERM, SIGINT),
+      signals_(loop_, SIGTERM, SIGINT, SIGHUP),
       asked_(loop_, TimePoint::max()),
       main_(loop_.get_executor()),
       background_(loop_.get_executor()) {}
@@ -213,7 +214,11 @@ void Daemon::AskToStop(const std::string& who) {
 asio::awaitable<void> Daemon::WatchSignals() {
   while (true) {
     const int number = co_await signals_.async_wait(asio::use_awaitable);
-    AskToStop(number == SIGTERM ? "SIGTERM" : "SIGINT");
+    if (number == SIGHUP && !at_terminal_) {
+      events_.Add("daemon", "", -1, "SIGHUP is ignored: the plan is read at the start only; restart berthd to apply a change");
+    } else {
+      AskToStop(number == SIGTERM ? "SIGTERM" : number == SIGINT ? "SIGINT" : "the end of its terminal");
+    }
   }
 }
 
