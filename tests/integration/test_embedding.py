@@ -153,7 +153,8 @@ class Embedding(unittest.TestCase):
         slope = (sum((x - mean_x) * (y - mean_y) for x, y in samples) / sum((x - mean_x) ** 2 for x, _ in samples))
         print(f"\n3,000 distinct batch sizes: RssAnon {samples[0][1]} -> {samples[-1][1]} KiB, "
               f"slope {slope * 1024:.0f} bytes per size")
-        self.assertLess(slope, 1.0, "KiB per distinct size")
+        # Freed pages come and go by about 2 MiB; a primitive cached per size would cost over 1 MiB each.
+        self.assertLess(slope, 4.0, "KiB per distinct size")
 
     def test_reply_names_the_model_as_the_client_did(self):
         self.assertEqual(self.ask("x", name="text-embedding-3-small")["model"], "text-embedding-3-small")
