@@ -16,8 +16,10 @@ namespace {
 
 constexpr std::size_t kReadSize = 64 * 1024;
 constexpr std::size_t kMaxWatched = 64 * 1024;  // of pipelined requests, read while one is being served
-constexpr std::size_t kLingerBytes = 256 * 1024;
-constexpr auto kLingerTime = std::chrono::seconds(1);
+// A client reads its refusal only once it has sent its body: what still comes is thrown away for so long.
+constexpr std::size_t kLingerBytes = 64 * 1024 * 1024;
+constexpr auto kLingerTime = std::chrono::seconds(5);
+constexpr auto kLingerSilence = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -166,7 +168,7 @@ asio::awaitable<void> Stream::CloseGently() {
   while (!ended_ && dropped < kLingerBytes) {
     dropped += buffer_.size();
     buffer_.clear();
-    const Arrival arrival = co_await More(until);
+    const Arrival arrival = co_await More(std::min(until, Clock::now() + kLingerSilence));
     if (arrival != Arrival::kData) break;
   }
   Close();
