@@ -63,8 +63,11 @@ struct Verdict {
 };
 
 // `settled`: nothing when nobody waited.
-Verdict Judge(const launch::ModelStatus& model, State wanted, std::optional<bool> settled, const std::string& waited) {
-  const launch::ReplicaStatus* elsewhere = Elsewhere(model, wanted);
+Verdict Judge(const launch::ModelStatus& model, const Command& command, std::optional<bool> settled,
+              const std::string& waited) {
+  // Ready replicas that are to be restarted are ready for the last time.
+  if (!settled && command.name == kRestart.name) return {202, ""};
+  const launch::ReplicaStatus* elsewhere = Elsewhere(model, command.wanted);
   if (elsewhere == nullptr) return {};
   if (!settled) return {202, ""};
   if (!*settled) return {504, "after " + waited + " " + Sentence(model, *elsewhere)};
@@ -106,7 +109,7 @@ Answer Run(Call& call, Command command) {
   const auto model = Find(call);
   if (!model) co_return http::ErrorResponse(500, "internal", "model \"" + call.model + "\" has no replicas");
   const std::string waited = *wait ? FormatDuration(**wait) : "";
-  co_return Report(*model, Judge(*model, command.wanted, settled, waited), command);
+  co_return Report(*model, Judge(*model, command, settled, waited), command);
 }
 
 }  // namespace

@@ -194,6 +194,10 @@ TEST_F(AdminServerTest, StopOfWhatIsStoppedSucceeds) {
   EXPECT_EQ(Ask("POST", "/v1/models/bge/stop?wait=5").status, 200);
 }
 
+TEST_F(AdminServerTest, RestartThatNobodyWaitedForIsAcceptedButNotDone) {
+  EXPECT_EQ(Ask("POST", "/v1/models/bge/restart").status, 202);
+}
+
 TEST_F(AdminServerTest, RefusalOfTheFleetIsPassedOn) {
   control_.verdict = MakeError(ErrorKind::kConflict, "the daemon is draining");
   const Got got = Ask("POST", "/v1/models/bge/restart?wait=5");
