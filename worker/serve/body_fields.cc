@@ -18,7 +18,7 @@ Parsed<json> ParseBody(std::string_view text) {
   if (text.empty()) return ApiError{.message = "The request has no body; send a JSON object."};
   // The size was limited when the body was read.
   auto body = checkpoint::ParseJson(text, "the request body", {.size = {text.size()}, .depth = 64});
-  if (!body) return ApiError{.message = body.error().message};
+  if (!body) return ApiError{.message = body.error().message, .code = "invalid_json"};
   if (!body->is_object()) {
     return ApiError{.message =
                         "The request body must be a JSON object, not " + std::string(Describe(*body)) + "."};

@@ -114,6 +114,12 @@ TEST(EmbeddingsRequest, BadBodiesAre400sThatNameTheParameter) {
   }
 }
 
+TEST(EmbeddingsRequest, WhatIsNotJsonHasTheProxysCode) {
+  for (const char* body : {"{", "{\"input\":\"a\xff\"}", R"({"input":"\ud800"})", R"({"input":"a","input":"b"})"}) {
+    EXPECT_EQ(Parse(body).error().code, "invalid_json") << body;
+  }
+}
+
 TEST(EmbeddingsRequest, AllFourFormsOfInputAreRead) {
   EXPECT_EQ(Good(R"({"input":"a"})").texts, std::vector<std::string>{"a"});
   EXPECT_EQ(Good(R"({"input":["a","b"]})").texts, (std::vector<std::string>{"a", "b"}));
