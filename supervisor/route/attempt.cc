@@ -87,12 +87,11 @@ asio::awaitable<AttemptResult> Attempt::Run() {
 }
 
 asio::awaitable<AttemptResult> Attempt::Converse() {
-  bool slow = false;
-  const bool sent = co_await Send(&slow);
-  if (slow) {
-    AttemptResult result;
-    result.end = AttemptEnd::kSlowUpload;
-    co_return result;
+  AttemptResult bad;
+  const bool sent = co_await Send(&bad.fault);
+  if (bad.fault != UploadFault::kNone) {
+    bad.end = AttemptEnd::kBadUpload;
+    co_return bad;
   }
   // A worker may refuse early and close: what it said is worth reading even when sending failed.
   bool garbage = false;
@@ -103,7 +102,7 @@ asio::awaitable<AttemptResult> Attempt::Converse() {
   co_return Failed(garbage);
 }
 
-asio::awaitable<bool> Attempt::Send(bool* slow) {
+asio::awaitable<bool> Attempt::Send(UploadFault* fault) {
   errand_.facts.claim = claim_;
   if (!errand_.upload) errand_.facts.body_bytes = errand_.body.size();
   const std::string head = MakeUpstreamHead(*errand_.head, errand_.facts);
@@ -111,30 +110,44 @@ asio::awaitable<bool> Attempt::Send(bool* slow) {
   wrote_ = true;  // from here on an external server may have seen it
   const bool sent = co_await upstream_->Write(parts, kWorkerPatience);
   if (!sent || !errand_.upload) co_return sent;
-  co_return co_await Upload(slow);
+  co_return co_await Upload(fault);
 }
 
 // The client's body as it comes, at the worker's pace.
-asio::awaitable<bool> Attempt::Upload(bool* slow) {
-  Stream& client = *errand_.client;
+asio::awaitable<bool> Attempt::Upload(UploadFault* fault) {
+  Pace pace(errand_.body_timeout);
   const std::string none;
   while (!errand_.upload->done()) {
-    if (client.buffer().empty()) {
-      const Arrival arrival = co_await client.More(Clock::now() + errand_.body_timeout);
-      *slow = arrival == Arrival::kTimeout;
-      if (arrival != Arrival::kData) co_return false;
-    }
-    const auto step = errand_.upload->Feed(client.buffer());
-    *slow = step.bad;
-    if (step.bad) co_return false;
+    *fault = co_await MoreUpload(pace);
+    std::string& buffer = errand_.client->buffer();
+    if (*fault != UploadFault::kNone || buffer.empty()) co_return false;
+    const auto step = errand_.upload->Feed(buffer);
+    if (step.bad) *fault = UploadFault::kMalformed;
+    if (errand_.upload->payload_bytes() > errand_.max_body) *fault = UploadFault::kTooLarge;
+    if (*fault != UploadFault::kNone) co_return false;
     errand_.upload_begun = true;
-    const std::string piece = client.buffer().substr(0, step.consumed);
-    client.buffer().erase(0, step.consumed);
+    const std::string piece = buffer.substr(0, step.consumed);
+    buffer.erase(0, step.consumed);
     const Parts parts{asio::buffer(piece), asio::buffer(none)};
+    const TimePoint began = Clock::now();
     const bool sent = co_await upstream_->Write(parts, kWorkerPatience);
     if (!sent) co_return false;
+    pace.Forgive(Clock::now() - began);
   }
   co_return true;
+}
+
+// Waits for bytes of the upload; none and no fault: the client left. A client that asked is told to send first,
+// now that there is a replica to send to.
+asio::awaitable<UploadFault> Attempt::MoreUpload(Pace& pace) {
+  Stream& client = *errand_.client;
+  if (!client.buffer().empty()) co_return UploadFault::kNone;
+  if (std::exchange(errand_.expects_continue, false)) {
+    const bool told = co_await client.Write(ContinueHead(), errand_.body_timeout);
+    if (!told) co_return UploadFault::kNone;
+  }
+  const Arrival arrival = co_await client.More(pace.Until(errand_.upload->payload_bytes()));
+  co_return arrival == Arrival::kTimeout ? UploadFault::kSlow : UploadFault::kNone;
 }
 
 asio::awaitable<std::optional<http::ResponseHead>> Attempt::ReadHead(bool* garbage) {
@@ -163,8 +176,15 @@ asio::awaitable<AttemptResult> Attempt::RelayAnswer(http::ResponseHead head) {
   AttemptResult result;
   // "claim_lost" and "draining" are said to the proxy, not to the client, while nothing has begun.
   if (head.status == 409 || head.status == 503) {
-    const bool mine = claim_ && !errand_.upload_begun && endpoint_->claims->TryRevoke(*claim_);
-    if (mine) co_return Again("refused", true);
+    const bool taken_before = revoked_;
+    const bool mine = claim_ && !errand_.upload_begun && (revoked_ || endpoint_->claims->TryRevoke(*claim_));
+    if (mine) co_return taken_before ? Again("closing", false) : Again("refused", true);
+  }
+  // What is not a stream of events has been computed by now: a client that reads it slowly must not make the
+  // replica look hung.
+  if (claim_ && !IsEventStream(head)) {
+    endpoint_->claims->Release(*claim_);
+    claim_.reset();
   }
   Relay relay(head, *upstream_, *errand_.client, errand_.terms);
   const RelayResult relayed = co_await relay.Run();

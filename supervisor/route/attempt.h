@@ -11,6 +11,7 @@
 #include <string>
 
 #include "supervisor/launch/endpoint.h"
+#include "supervisor/route/pace.h"
 #include "supervisor/route/relay.h"
 #include "supervisor/route/shared.h"
 #include "supervisor/route/stream.h"
@@ -27,8 +28,13 @@ struct Errand {
   RelayTerms terms;
   std::shared_ptr<Stream> client;
   Duration body_timeout{};
+  std::uint64_t max_body = 0;               // of an upload
+  bool expects_continue = false;            // the client sends its upload only when told to
   bool upload_begun = false;                // bytes of an unbuffered body are gone: no second try
 };
+
+// What is wrong with an upload.
+enum class UploadFault { kNone, kSlow, kMalformed, kTooLarge };
 
 enum class AttemptEnd {
   kReplied,   // the client has its whole answer
@@ -38,7 +44,7 @@ enum class AttemptEnd {
   kAgain,     // nothing was begun: may be tried elsewhere
   kLost,      // begun, and no answer will come
   kGarbage,   // the worker's answer is not HTTP
-  kSlowUpload,  // the client's body did not arrive in time, or its framing is broken
+  kBadUpload,  // the client's body is not acceptable: `fault`
 };
 
 struct AttemptResult {
@@ -48,6 +54,7 @@ struct AttemptResult {
   bool keep_client = false;
   std::string_view reason;         // with kAgain and kNoEntry: for metrics
   bool counts = true;              // with kAgain: against the retry budget
+  UploadFault fault = UploadFault::kNone;  // with kBadUpload
 };
 
 class Attempt {
@@ -70,8 +77,9 @@ class Attempt {
 
  private:
   boost::asio::awaitable<AttemptResult> Converse();
-  boost::asio::awaitable<bool> Send(bool* slow);
-  boost::asio::awaitable<bool> Upload(bool* slow);
+  boost::asio::awaitable<bool> Send(UploadFault* fault);
+  boost::asio::awaitable<bool> Upload(UploadFault* fault);
+  boost::asio::awaitable<UploadFault> MoreUpload(Pace& pace);
   boost::asio::awaitable<std::optional<http::ResponseHead>> ReadHead(bool* garbage);
   boost::asio::awaitable<AttemptResult> RelayAnswer(http::ResponseHead head);
   AttemptResult Failed(bool garbage);

@@ -1,5 +1,6 @@
 #include "supervisor/route/connection.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -17,7 +18,6 @@ namespace {
 
 const http::HeadLimits kRequestLimits;
 constexpr std::size_t kParseEvery = 1024;     // bytes of an unfinished head before it is looked at again
-constexpr std::uint64_t kProgress = 16 * 1024;  // of a body, within body_timeout: its least rate
 constexpr auto kScrapeTimeout = std::chrono::seconds(10);
 
 // Metrics want literals.
@@ -170,28 +170,32 @@ asio::awaitable<bool> Connection::Scrape(Reply& reply, const http::RequestHead& 
   co_return co_await Answer(reply, head, std::move(response), head.framing == http::Framing::kNone);
 }
 
+http::Response Connection::TooLarge() const {
+  thread_.meters.Rejected("body_too_large");
+  return http::ErrorResponse(413, "request_too_large",
+                             "the body is larger than " + FormatBytes(thread_.shared.plan.server.max_body));
+}
+
 // Reads a body that is buffered whole. An answer: why not.
 asio::awaitable<std::optional<http::Response>> Connection::ReadBody(const http::RequestHead& head,
                                                                     std::string* body) {
   const std::uint64_t most = thread_.shared.plan.server.max_body.count;
-  const std::string too_large = "the body is larger than " + FormatBytes({most});
-  if (head.framing == http::Framing::kLength && head.content_length > most) {
-    thread_.meters.Rejected("body_too_large");
-    co_return http::ErrorResponse(413, "request_too_large", too_large);
-  }
-  const Duration patience = thread_.shared.plan.server.body_timeout;
+  Pace pace(thread_.shared.plan.server.body_timeout);
   http::BodyReader reader(head);
   std::string& buffer = stream_->buffer();
-  TimePoint deadline = Clock::now() + patience;
-  std::uint64_t counted = 0;
   while (!reader.done()) {
     if (buffer.empty()) {
-      const Arrival arrival = co_await stream_->More(deadline);
+      const Arrival arrival = co_await stream_->More(pace.Until(body->size()));
       if (arrival == Arrival::kClosed) co_return http::ErrorResponse(499, "client_closed_request", "the client left");
       if (arrival == Arrival::kTimeout) {
         thread_.meters.Rejected("slow_client");
         co_return http::ErrorResponse(408, "body_timeout", "the request body did not arrive in time");
       }
+    }
+    // Most bodies are there as a whole, with nothing behind them.
+    if (body->empty() && head.framing == http::Framing::kLength && buffer.size() == head.content_length) {
+      body->swap(buffer);
+      break;
     }
     const auto step = reader.Feed(buffer, body);
     buffer.erase(0, step.consumed);
@@ -199,60 +203,54 @@ asio::awaitable<std::optional<http::Response>> Connection::ReadBody(const http::
       thread_.meters.Rejected("parse");
       co_return http::ErrorResponse(400, "parse", "the body's chunked framing is malformed");
     }
-    if (body->size() > most) {
-      thread_.meters.Rejected("body_too_large");
-      co_return http::ErrorResponse(413, "request_too_large", too_large);
-    }
-    if (body->size() >= counted + kProgress) {
-      counted = body->size();
-      deadline = Clock::now() + patience;
-    }
+    if (body->size() > most) co_return TooLarge();
   }
   co_return std::nullopt;
 }
 
-asio::awaitable<bool> Connection::RelayRequest(Reply& reply, const http::RequestHead& head, Target target) {
-  Shared& shared = thread_.shared;
-  Job job;
+// Why a request is refused before any of its body is read.
+std::optional<http::Response> Connection::RefuseEarly(const http::RequestHead& head, Job& job) const {
+  const Shared& shared = thread_.shared;
   bool bad_deadline = false;
   const auto deadline_ms = DeadlineMs(head, &bad_deadline);
   if (deadline_ms) job.deadline = arrived_ + std::chrono::milliseconds(*deadline_ms);
   if (bad_deadline) {
-    http::Response bad = http::ErrorResponse(400, "invalid_deadline", "X-Deadline-Ms must be a number from 1 to 86400000");
-    co_return co_await Answer(reply, head, std::move(bad), false);
+    return http::ErrorResponse(400, "invalid_deadline",
+                               "X-Deadline-Ms must be a number from 1 to " + std::to_string(kMaxDeadlineMs));
   }
   if (shared.draining) {
     http::Response draining = http::ErrorResponse(503, "draining", "the daemon is shutting down");
     draining.fields.push_back({"Retry-After", "1"});
     draining.fields.push_back({"x-should-retry", "true"});
-    co_return co_await Answer(reply, head, std::move(draining), false);
+    return draining;
   }
-  if (!target.route->json) {
-    job.decision = shared.router.Decide(target, head, nullptr);
-    if (job.decision.refusal) {
-      reply.ForModel(job.decision.model);
-      co_return co_await Answer(reply, head, std::move(*job.decision.refusal), false);
+  if (head.framing == http::Framing::kLength && head.content_length > shared.plan.server.max_body.count) return TooLarge();
+  return std::nullopt;
+}
+
+asio::awaitable<bool> Connection::RelayRequest(Reply& reply, const http::RequestHead& head, Target target) {
+  Job job;
+  if (auto refusal = RefuseEarly(head, job)) co_return co_await Answer(reply, head, std::move(*refusal), false);
+  const bool buffered = target.route->json;
+  const bool expects_continue = head.expect_continue && stream_->buffer().empty();
+  if (buffered) {
+    if (expects_continue) {
+      const bool sent = co_await stream_->Write(ContinueHead(), thread_.shared.plan.server.body_timeout);
+      (void)sent;  // reading the body tells
     }
-    job.upload = std::make_unique<http::BodyReader>(head);
-  }
-  const bool too_large = head.framing == http::Framing::kLength && head.content_length > shared.plan.server.max_body.count;
-  if (head.expect_continue && stream_->buffer().empty() && !too_large) {
-    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    const Parts parts{asio::buffer(kContinue), asio::const_buffer()};
-    const bool sent = co_await stream_->Write(parts, shared.plan.server.body_timeout);
-    (void)sent;  // reading the body tells
-  }
-  if (target.route->json) {
     auto refusal = co_await ReadBody(head, &job.body);
     reply.RequestBytes(job.body.size());
     if (refusal) co_return co_await Answer(reply, head, std::move(*refusal), false);
-    job.decision = shared.router.Decide(target, head, &job.body);
-    if (job.decision.refusal) {
-      reply.ForModel(job.decision.model);
-      co_return co_await Answer(reply, head, std::move(*job.decision.refusal), true);
-    }
+  } else {
+    job.upload = std::make_unique<http::BodyReader>(head);
+    job.expects_continue = expects_continue;
   }
+  job.decision = thread_.shared.router.Decide(target, head, buffered ? &job.body : nullptr);
   reply.ForModel(job.decision.model);
+  if (job.decision.refusal) co_return co_await Answer(reply, head, std::move(*job.decision.refusal), buffered);
+  if (const auto timeout = job.decision.timeout_ms) {
+    job.deadline = std::min(job.deadline.value_or(TimePoint::max()), arrived_ + std::chrono::milliseconds(*timeout));
+  }
   job.head = &head;
   job.target = std::move(target);
   job.client = stream_;

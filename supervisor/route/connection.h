@@ -15,6 +15,8 @@
 
 namespace berth::route {
 
+struct Job;
+
 class Connection {
  public:
   // `metrics_only`: it came to the separate metrics listener, which serves /metrics and /health.
@@ -32,6 +34,8 @@ class Connection {
   boost::asio::awaitable<bool> Serve(http::RequestHead head);
   boost::asio::awaitable<bool> Scrape(Reply& reply, const http::RequestHead& head);
   boost::asio::awaitable<bool> RelayRequest(Reply& reply, const http::RequestHead& head, Target target);
+  std::optional<http::Response> RefuseEarly(const http::RequestHead& head, Job& job) const;
+  http::Response TooLarge() const;
   boost::asio::awaitable<std::optional<http::Response>> ReadBody(const http::RequestHead& head, std::string* body);
   boost::asio::awaitable<bool> Answer(Reply& reply, const http::RequestHead& head, http::Response response,
                                       bool body_read);

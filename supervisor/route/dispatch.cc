@@ -12,7 +12,6 @@ namespace berth::route {
 namespace {
 
 constexpr int kMostAttempts = 5;
-constexpr auto kPingEvery = std::chrono::seconds(15);  // PROTOCOL.md, SSE
 constexpr auto kFirstPause = std::chrono::milliseconds(2);
 constexpr int kLongestPauseShift = 6;  // 2 ms … 128 ms
 
@@ -55,6 +54,8 @@ void Dispatch::Prepare() {
   errand_.upload = std::move(job_.upload);
   errand_.client = job_.client;
   errand_.body_timeout = server.body_timeout;
+  errand_.max_body = server.max_body.count;
+  errand_.expects_continue = job_.expects_continue;
   errand_.facts.path = job_.target.upstream_path;
   errand_.facts.model = door_.model.name;
   errand_.facts.model_requested = job_.decision.requested;
@@ -64,7 +65,7 @@ void Dispatch::Prepare() {
   errand_.terms.facts.request_id = reply_.request_id();
   errand_.terms.facts.model = door_.model.name;
   errand_.terms.patience = server.body_timeout;
-  errand_.terms.ping_every = kPingEvery;
+  errand_.terms.ping_every = thread_.shared.ping_every;
   errand_.terms.cut_event = [this] { return CutEvent(); };
   errand_.terms.on_ping = [this] { thread_.meters.SsePing(); };
 }
@@ -103,15 +104,20 @@ asio::awaitable<bool> Dispatch::Loop() {
     const bool replied = result.end == AttemptEnd::kReplied || result.end == AttemptEnd::kCut ||
                          result.end == AttemptEnd::kClientGone;
     if (replied) co_return EndReplied(result);
-    if (stop_ != Stop::kNone) co_return co_await Answer(WhyStopped());
-    if (result.end == AttemptEnd::kSlowUpload) {
-      co_return co_await Answer(http::ErrorResponse(408, "body_timeout", "the request body did not arrive in time"));
-    }
-    if (result.end != AttemptEnd::kAgain && result.end != AttemptEnd::kNoEntry) {
-      co_return co_await Answer(Lost(result.end == AttemptEnd::kGarbage));
-    }
+    auto last_word = Conclude(result);
+    if (last_word) co_return co_await Answer(std::move(*last_word));
     again = true;
-    if (result.end == AttemptEnd::kAgain && !MayTryAgain(result)) co_return co_await Answer(NowhereToGo());
+  }
+}
+
+// After a try that gave the client no answer: the proxy's own, or nothing, to try again.
+std::optional<http::Response> Dispatch::Conclude(const AttemptResult& result) {
+  if (stop_ != Stop::kNone) return WhyStopped();
+  switch (result.end) {
+    case AttemptEnd::kNoEntry: return std::nullopt;
+    case AttemptEnd::kAgain: return MayTryAgain(result) ? std::nullopt : std::optional(NowhereToGo());
+    case AttemptEnd::kBadUpload: return BadUpload(result.fault);
+    default: return Lost(result.end == AttemptEnd::kGarbage);
   }
 }
 
@@ -147,6 +153,9 @@ asio::awaitable<AttemptResult> Dispatch::TryHere() {
       result.end = AttemptEnd::kNoEntry;
       co_return result;
     }
+    // Its timer may not have had its turn yet: an expired request is never offered.
+    if (Expired()) Raise(Stop::kDeadline);
+    if (stop_ != Stop::kNone) co_return result;
     errand_.terms.facts.keep_alive = job_.head->keep_alive && !thread_.shared.draining;
     if (job_.deadline) errand_.facts.deadline_ms = std::max<std::int64_t>(1, MsBetween(Clock::now(), *job_.deadline));
     {
@@ -159,7 +168,9 @@ asio::awaitable<AttemptResult> Dispatch::TryHere() {
     }
     if (result.end != AttemptEnd::kNoEntry || stop_ != Stop::kNone) co_return result;
     thread_.meters.UpstreamError(&door_.model, result.reason);
-    if (!door_.admission.Move(ticket_)) co_await Pause(times);
+    const bool moved = door_.admission.Move(ticket_);
+    // Where every replica refuses, going round without a pause would keep this thread for ever.
+    if (!moved || times > 0) co_await Pause(times);
     if (stop_ != Stop::kNone) co_return result;
   }
 }
@@ -217,7 +228,7 @@ void Dispatch::ArmLimit() {
 }
 
 void Dispatch::OnLimit() {
-  if (job_.deadline && Clock::now() >= *job_.deadline) return Raise(Stop::kDeadline);
+  if (Expired()) return Raise(Stop::kDeadline);
   // The longest wait for a replica is over; a request that has begun goes on.
   if (!attempt_ || attempt_->TakeBack()) return Raise(Stop::kWaited);
   ArmLimit();
@@ -282,6 +293,22 @@ http::Response Dispatch::NowhereToGo() {
                                                                     "\" ended before it began the request");
   AdviseRetry(response, true, 1);
   return response;
+}
+
+http::Response Dispatch::BadUpload(UploadFault fault) {
+  switch (fault) {
+    case UploadFault::kMalformed:
+      thread_.meters.Rejected("parse");
+      return http::ErrorResponse(400, "parse", "the body's chunked framing is malformed");
+    case UploadFault::kTooLarge:
+      thread_.meters.Rejected("body_too_large");
+      return http::ErrorResponse(413, "request_too_large",
+                                 "the body is larger than " + FormatBytes({errand_.max_body}));
+    case UploadFault::kSlow:
+    case UploadFault::kNone: break;
+  }
+  thread_.meters.Rejected("slow_client");
+  return http::ErrorResponse(408, "body_timeout", "the request body did not arrive in time");
 }
 
 http::Response Dispatch::Lost(bool garbage) {

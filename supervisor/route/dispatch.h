@@ -26,6 +26,7 @@ struct Job {
   std::shared_ptr<Stream> client;
   std::string client_address;
   std::optional<TimePoint> deadline;
+  bool expects_continue = false;             // the client waits to be told before it sends `upload`
 };
 
 class Dispatch : public std::enable_shared_from_this<Dispatch> {
@@ -44,7 +45,9 @@ class Dispatch : public std::enable_shared_from_this<Dispatch> {
   boost::asio::awaitable<AttemptResult> TryHere();
   boost::asio::awaitable<void> Pause(int times);
   boost::asio::awaitable<bool> Loop();
+  std::optional<http::Response> Conclude(const AttemptResult& result);
   bool MayTryAgain(const AttemptResult& result);
+  bool Expired() const { return job_.deadline && Clock::now() >= *job_.deadline; }
 
   void Raise(Stop stop);
   void OnTicket();
@@ -56,6 +59,7 @@ class Dispatch : public std::enable_shared_from_this<Dispatch> {
   http::Response WhyRefused(Refusal refusal);
   http::Response NoSuchRoute() const;
   http::Response NowhereToGo();
+  http::Response BadUpload(UploadFault fault);
   http::Response Lost(bool garbage);
   boost::asio::awaitable<bool> Answer(http::Response response);
   bool EndReplied(const AttemptResult& result);

@@ -12,7 +12,6 @@ namespace berth::route {
 namespace {
 
 constexpr std::size_t kMaxRequestId = 128;
-constexpr std::int64_t kMaxDeadlineMs = 24 * 3600 * 1000;
 constexpr std::string_view kOwnPrefix = "X-Berth-";
 
 bool IsOneOf(std::string_view name, std::initializer_list<std::string_view> names) {

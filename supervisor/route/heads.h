@@ -38,7 +38,8 @@ std::string MakeClientHead(const http::ResponseHead& head, const ClientHeadFacts
 std::string ValidRequestId(const http::RequestHead& head);
 std::string NewRequestId();
 
-// X-Deadline-Ms: milliseconds, 1 to a day. Nothing when absent; `bad` when it is anything else.
+inline constexpr std::int64_t kMaxDeadlineMs = 24 * 3600 * 1000;
+// X-Deadline-Ms: milliseconds, 1 to kMaxDeadlineMs. Nothing when absent; `bad` when it is anything else.
 std::optional<std::int64_t> DeadlineMs(const http::RequestHead& head, bool* bad);
 
 }  // namespace berth::route

@@ -35,7 +35,8 @@ void TurnAway(const Fd& fd) {
 
 class Proxy::Body {
  public:
-  Body(const config::Plan& plan, observe::Metrics& metrics) : shared(plan, metrics) {
+  Body(const config::Plan& plan, observe::Metrics& metrics, const ProxyOptions& options) : shared(plan, metrics) {
+    shared.ping_every = options.ping_every;
     for (int i = 0; i < std::max(1, plan.server.threads); ++i) threads.push_back(std::make_unique<IoThread>(shared));
   }
 
@@ -95,7 +96,8 @@ class Proxy::Body {
   std::atomic<bool> stopping{false};
 };
 
-Proxy::Proxy(const config::Plan& plan, observe::Metrics& metrics) : body_(std::make_unique<Body>(plan, metrics)) {}
+Proxy::Proxy(const config::Plan& plan, observe::Metrics& metrics, ProxyOptions options)
+    : body_(std::make_unique<Body>(plan, metrics, options)) {}
 
 Proxy::~Proxy() { Stop(); }
 

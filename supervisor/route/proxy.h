@@ -6,6 +6,7 @@
 // io_context. The fleet reports replicas through EndpointSink, on the control thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,16 +14,21 @@
 #include <vector>
 
 #include "config/plan.h"
+#include "supervisor/base/duration.h"
 #include "supervisor/base/result.h"
 #include "supervisor/launch/endpoint.h"
 #include "supervisor/observe/metrics.h"
 
 namespace berth::route {
 
+struct ProxyOptions {
+  Duration ping_every = std::chrono::seconds(15);  // a comment into an event stream that is silent for so long
+};
+
 class Proxy : public launch::EndpointSink {
  public:
   // Everything referenced outlives the proxy.
-  Proxy(const config::Plan& plan, observe::Metrics& metrics);
+  Proxy(const config::Plan& plan, observe::Metrics& metrics, ProxyOptions options = {});
   ~Proxy() override;  // after Stop()
 
   // Binds the listeners. Errors: address in use (names address and remedy), no permission, unknown host.

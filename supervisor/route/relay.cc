@@ -13,12 +13,6 @@ constexpr std::uint64_t kWholeUpTo = 64 * 1024;
 // An event stream whose events are longer than this is passed on without waiting for their ends.
 constexpr std::size_t kMaxEvent = 256 * 1024;
 
-bool IsEventStream(const http::ResponseHead& head) {
-  const std::string* type = head.Find("Content-Type");
-  constexpr std::string_view kType = "text/event-stream";
-  return type && http::EqualsIgnoreCase(std::string_view(*type).substr(0, kType.size()), kType);
-}
-
 Parts Both(const std::string& a, const std::string& b) { return {asio::buffer(a), asio::buffer(b)}; }
 
 // Behind the last complete event.
@@ -38,6 +32,12 @@ std::string Chunk(const std::string& payload) {
 }
 
 }  // namespace
+
+bool IsEventStream(const http::ResponseHead& head) {
+  const std::string* type = head.Find("Content-Type");
+  constexpr std::string_view kType = "text/event-stream";
+  return type && http::EqualsIgnoreCase(std::string_view(*type).substr(0, kType.size()), kType);
+}
 
 Relay::Relay(const http::ResponseHead& head, Stream& upstream, Stream& client, RelayTerms terms)
     : head_(head), upstream_(upstream), client_(client), terms_(std::move(terms)), body_(head) {}
@@ -113,11 +113,10 @@ asio::awaitable<Relay::Piece> Relay::Next(TimePoint deadline, std::string* piece
 asio::awaitable<RelayResult> Relay::RunWhole() {
   std::string body;
   std::string piece;
-  decode_ = true;
   while (!body_.done()) {
     const Piece next = co_await Next(TimePoint::max(), &piece);
     if (next != Piece::kData) co_return Ended(RelayResult::End::kNothingSent);
-    body += piece;
+    body.empty() ? body.swap(piece) : void(body += piece);  // it mostly comes in one piece
   }
   const std::string head = MakeClientHead(head_, terms_.facts);
   const bool sent = co_await client_.Write(Both(head, body), terms_.patience);

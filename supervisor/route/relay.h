@@ -39,6 +39,9 @@ struct RelayResult {
   std::uint64_t bytes = 0;     // of payload sent
 };
 
+// An event stream is sent while it is computed; anything else is sent when it is there.
+bool IsEventStream(const http::ResponseHead& head);
+
 class Relay {
  public:
   // `head` was read from `upstream`, whose buffer starts behind it. All outlive this.

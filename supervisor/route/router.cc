@@ -212,7 +212,10 @@ Decision Router::Decide(const Target& target, const http::RequestHead& head, con
   BodyModel in_body;
   if (body) in_body = ReadBodyModel(*body);
   if (!in_body.error.empty()) {
-    return Refuse(400, in_body.param.empty() ? "invalid_json" : "invalid_model", in_body.error, in_body.param);
+    const std::string_view code = in_body.param == "model"        ? "invalid_model"
+                                  : in_body.param == "timeout_ms" ? "invalid_deadline"
+                                                                  : "invalid_json";
+    return Refuse(400, code, in_body.error, in_body.param);
   }
   const std::vector<std::string> names = NamesGiven(target, head, in_body);
   if (names.empty()) {
@@ -222,6 +225,7 @@ Decision Router::Decide(const Target& target, const http::RequestHead& head, con
   Decision decision;
   decision.model = Find(names.front());
   decision.requested = in_body.model.value_or(names.front());
+  decision.timeout_ms = in_body.timeout_ms;
   if (!decision.model) decision.refusal = ModelNotFound(names.front());
   for (const std::string& name : names) {
     if (!decision.model || Find(name) == decision.model) continue;

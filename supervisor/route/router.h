@@ -41,6 +41,7 @@ struct Target {
 struct Decision {
   const config::Model* model = nullptr;
   std::string requested;                 // the client's spelling: a name or an alias
+  std::optional<std::int64_t> timeout_ms;  // as the body asks for it
   std::optional<http::Response> refusal; // 400 or 404
 };
 

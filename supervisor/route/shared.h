@@ -41,6 +41,7 @@ struct Shared {
   std::vector<std::unique_ptr<ModelDoor>> doors;  // in the order of the plan
   RetryBudget budget;
   Scraper scraper;
+  Duration ping_every{};           // silence of an event stream
   const std::time_t started = std::time(nullptr);
   std::atomic<int> requests_open{0};
   std::atomic<int> relayed_open{0};  // of them: on their way to a model

@@ -7,6 +7,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -22,6 +23,11 @@ constexpr auto kLingerTime = std::chrono::seconds(5);
 constexpr auto kLingerSilence = std::chrono::seconds(1);
 
 }  // namespace
+
+Parts ContinueHead() {
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  return {asio::buffer(kContinue), asio::const_buffer()};
+}
 
 Stream::Stream(asio::io_context& io, int family, Fd fd)
     : socket_(io, asio::generic::stream_protocol(family, 0), fd.Release()), readable_(io), writable_(io) {}

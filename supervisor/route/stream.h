@@ -22,6 +22,8 @@ namespace berth::route {
 
 enum class Arrival { kData, kClosed, kTimeout };
 using Parts = std::array<boost::asio::const_buffer, 2>;
+// "HTTP/1.1 100 Continue" and the end of that head.
+Parts ContinueHead();
 
 class Stream : public std::enable_shared_from_this<Stream> {
  public:

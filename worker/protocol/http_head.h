@@ -48,6 +48,8 @@ struct HeadLimits {
   std::size_t block = 32 * 1024;   // whole head; more: 431
   std::size_t fields = 100;        // more: 431
 };
+// What a worker accepts: the proxy adds fields of its own to heads that are as long as it allows.
+inline constexpr HeadLimits kLimitsBehindProxy{.block = 40 * 1024, .fields = 116};
 
 // The head is not acceptable: answer `status` with `code` and `message`, and close.
 struct HeadError {

@@ -47,6 +47,39 @@ TEST(ReadBodyModel, RefusesAModelThatTwoReadersCouldReadDifferently) {
   }
 }
 
+TEST(ReadBodyModel, FindsTheTimeout) {
+  EXPECT_EQ(ReadBodyModel(R"({"timeout_ms":1,"model":"m"})").timeout_ms, 1);
+  EXPECT_EQ(ReadBodyModel(R"({"timeout_ms" : 86400000})").timeout_ms, 86'400'000);
+  const BodyModel null = ReadBodyModel(R"({"timeout_ms":null,"model":"m"})");
+  EXPECT_EQ(null.error, "");
+  EXPECT_FALSE(null.timeout_ms);
+  EXPECT_EQ(null.model, "m");
+  EXPECT_FALSE(ReadBodyModel(R"({"a":{"timeout_ms":"x"}})").timeout_ms);
+}
+
+TEST(ReadBodyModel, RefusesATimeoutThatIsNone) {
+  for (const char* value : {"0", "-1", "1.5", "1e3", "86400001", "99999999999999999999", "\"5\"", "true", "[1]", "{}"}) {
+    const BodyModel read = ReadBodyModel("{\"timeout_ms\":" + std::string(value) + "}");
+    EXPECT_NE(read.error, "") << value;
+    EXPECT_EQ(read.param, "timeout_ms") << value;
+  }
+  EXPECT_EQ(ReadBodyModel(R"({"timeout_ms":1,"timeout_ms":2})").param, "timeout_ms");
+  EXPECT_NE(ReadBodyModel(R"({"timeout_ms":nul})").error, "");
+  EXPECT_NE(ReadBodyModel(R"({"timeout_ms":01})").error, "");
+}
+
+// Strings are read in blocks: what ends or breaks one is seen wherever in a block it stands.
+TEST(ReadBodyModel, FindsTheEndOfAStringAtEveryOffset) {
+  for (std::size_t length = 0; length < 70; ++length) {
+    const std::string text(length, '\x7f');
+    EXPECT_EQ(ReadBodyModel("{\"input\":\"" + text + "\",\"model\":\"m\"}").model, "m") << length;
+    EXPECT_EQ(ReadBodyModel("{\"input\":\"\xff" + text + "\\\"\",\"model\":\"m\"}").model, "m") << length;
+    EXPECT_NE(ReadBodyModel("{\"input\":\"" + text + "\x1f\",\"model\":\"m\"}").error, "") << length;
+    EXPECT_NE(ReadBodyModel("{\"input\":\"" + text + "\\").error, "") << length;
+    EXPECT_NE(ReadBodyModel("{\"input\":\"" + text).error, "") << length;
+  }
+}
+
 TEST(ReadBodyModel, DepthIsBounded) {
   auto nested = [](int depth) {
     return "{\"a\":" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";

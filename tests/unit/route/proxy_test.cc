@@ -89,7 +89,7 @@ class ProxyTest : public ::testing::Test {
   }
 
   void Start() {
-    proxy_ = std::make_unique<Proxy>(plan_, metrics_);
+    proxy_ = std::make_unique<Proxy>(plan_, metrics_, options_);
     ASSERT_TRUE(proxy_->Listen());
     proxy_->Run();
   }
@@ -98,6 +98,17 @@ class ProxyTest : public ::testing::Test {
     workers_.push_back(std::make_unique<FakeUpstream>(folder_, static_cast<int>(workers_.size()), window, std::move(script)));
     proxy_->Up(workers_.back()->endpoint);
     return *workers_.back();
+  }
+
+  // Its process is gone, and nobody has noticed yet.
+  void AddDeadWorker(int replica) {
+    auto gone = std::make_shared<launch::Endpoint>();
+    gone->model = "m";
+    gone->replica = replica;
+    gone->window = 4;
+    gone->socket_path = folder_ + "/nobody.sock";
+    gone->claims = std::move(*protocol::ClaimTable::Create(4));
+    proxy_->Up(gone);
   }
 
   Wire Connect() {
@@ -130,6 +141,7 @@ class ProxyTest : public ::testing::Test {
 
   std::deque<Gate> gates_;
   config::Plan plan_;
+  ProxyOptions options_;
   observe::Metrics metrics_;
   std::string folder_;
   std::vector<std::unique_ptr<FakeUpstream>> workers_;
@@ -293,14 +305,17 @@ TEST_F(ProxyTest, ADeathAfterTheRequestBeganIsNeverRetried) {
 TEST_F(ProxyTest, AReplicaThatNobodyListensForIsSkipped) {
   Start();
   AddWorker(Answer);
-  auto gone = std::make_shared<launch::Endpoint>();
-  gone->model = "m";
-  gone->replica = 7;
-  gone->window = 4;
-  gone->socket_path = folder_ + "/nobody.sock";
-  gone->claims = std::move(*protocol::ClaimTable::Create(4));
-  proxy_->Up(gone);
+  AddDeadWorker(7);
   for (int i = 0; i < 6; ++i) EXPECT_EQ(StatusOf(Ask(Post())), 200) << i;
+}
+
+TEST_F(ProxyTest, ReplicasThatAllRefuseDoNotKeepTheThreadFromOthers) {
+  plan_.server.threads = 1;
+  Start();
+  AddDeadWorker(6);
+  AddDeadWorker(7);
+  EXPECT_EQ(StatusOf(Ask(Post(kBody, "X-Deadline-Ms: 50\r\n"))), 504);
+  EXPECT_EQ(StatusOf(Ask(Get("/health/live"))), 200);
 }
 
 TEST_F(ProxyTest, WithNowhereToGoTheClientMayRetryItself) {
@@ -390,6 +405,41 @@ TEST_F(ProxyTest, ADeathInMidStreamEndsWithAnErrorEventAndNoDone) {
   EXPECT_FALSE(wire.was_reset());
 }
 
+TEST_F(ProxyTest, ASilentStreamIsKeptAliveByComments) {
+  options_.ping_every = 10ms;
+  Start();
+  Gate& pinged = NewGate();
+  AddWorker([&](auto& exchange) {
+    exchange.Begin();
+    exchange.wire.Send(kStreamHead);
+    exchange.wire.Send("9\r\ndata: 1\n\n\r\n");
+    pinged.Wait();
+    exchange.wire.Send("e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n");
+    return true;
+  });
+  Wire wire = Connect();
+  wire.Send(Post(kBody, "", "/v1/chat/completions"));
+  EXPECT_TRUE(wire.ReadUntil([](const std::string& seen) {
+    const std::size_t first = seen.find(": ping\n\n");
+    return first != std::string::npos && seen.find(": ping\n\n", first + 1) != std::string::npos;
+  }));
+  pinged.Open();
+  EXPECT_TRUE(wire.ReadMessage().ends_with("data: [DONE]\n\n\r\n0\r\n\r\n"));
+  EXPECT_GE(metrics_.Counter("sse_keepalives_total", {}).Value(), 2);
+}
+
+TEST_F(ProxyTest, AClientThatReadsItsAnswerSlowlyDoesNotMakeTheReplicaLookHung) {
+  Start();
+  const std::string large(32 * 1024 * 1024, 'a');
+  FakeUpstream& worker = AddWorker([&](auto& exchange) { return exchange.Begin() && exchange.Reply(200, large); });
+  Wire wire = Connect();
+  wire.Send(Post());
+  ASSERT_TRUE(wire.ReadUntil([](const std::string& seen) { return !seen.empty(); }));
+  EXPECT_FALSE(worker.endpoint->claims->AnyBegun());
+  EXPECT_EQ(worker.endpoint->in_flight, 1);
+  EXPECT_EQ(BodyOf(wire.ReadMessage()).size(), large.size());
+}
+
 TEST_F(ProxyTest, AnHttp10ClientGetsAStreamUntilClose) {
   Start();
   AddWorker([](auto& exchange) {
@@ -449,6 +499,30 @@ TEST_F(ProxyTest, AnExpiredRequestIsNeverRun) {
   EXPECT_NE(answer.find("\"deadline_exceeded\""), std::string::npos);
   EXPECT_TRUE(Eventually([&] { return begun >= 0; }));
   EXPECT_EQ(begun, 0);
+}
+
+TEST_F(ProxyTest, ARequestThatExpiredWhileItsBodyArrivedIsNeverOffered) {
+  Start();
+  FakeUpstream& worker = AddWorker(Answer);
+  Wire wire = Connect();
+  const std::string request = Post(kBody, "X-Deadline-Ms: 5\r\n");
+  wire.Send(request.substr(0, request.size() - 1));
+  const TimePoint expired = Clock::now() + 50ms;
+  ASSERT_TRUE(Eventually([&] { return Clock::now() > expired; }));
+  wire.Send(request.substr(request.size() - 1));
+  EXPECT_EQ(StatusOf(wire.ReadMessage()), 504);
+  EXPECT_EQ(worker.requests, 0);
+}
+
+TEST_F(ProxyTest, TheBodysTimeoutIsADeadlineToo) {
+  Start();
+  Gate& release = NewGate();
+  AddWorker([&](auto&) { return !release.Wait(); });
+  EXPECT_EQ(StatusOf(Ask(Post(R"({"model":"m","timeout_ms":30})", "X-Deadline-Ms: 60000\r\n"))), 504);
+  release.Open();
+  const std::string wrong = Ask(Post(R"({"model":"m","timeout_ms":0})"));
+  EXPECT_EQ(StatusOf(wrong), 400);
+  EXPECT_NE(wrong.find("\"param\":\"timeout_ms\""), std::string::npos) << wrong;
 }
 
 TEST_F(ProxyTest, ADeadlineThatPassesWhileRunningCancelsTheWorker) {
@@ -609,6 +683,35 @@ TEST_F(ProxyTest, ExpectIsAnsweredByTheProxy) {
   wire.Send(kBody);
   EXPECT_EQ(StatusOf(wire.ReadMessage()), 200);
   EXPECT_EQ(HeaderOf(seen, "Expect"), "");
+}
+
+constexpr std::string_view kUploadHead =
+    "POST /models/m/v1/audio/transcriptions HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n";
+
+TEST_F(ProxyTest, AStreamedUploadIsToldToComeOnlyWhenThereIsAPlace) {
+  Start();
+  const std::string asks = std::string(kUploadHead) + "Expect: 100-continue\r\n\r\n";
+  EXPECT_EQ(StatusOf(Ask(asks)), 503) << "no replica";
+  AddWorker(Answer);
+  Wire wire = Connect();
+  wire.Send(asks);
+  EXPECT_EQ(StatusOf(wire.ReadMessage()), 100);
+  wire.Send("1\r\na\r\n0\r\n\r\n");
+  EXPECT_EQ(StatusOf(wire.ReadMessage()), 200);
+}
+
+TEST_F(ProxyTest, AStreamedUploadHasTheBoundsOfAnyBody) {
+  plan_.server.max_body = Bytes{10};
+  plan_.server.body_timeout = 30ms;
+  Start();
+  AddWorker(Answer);
+  const std::string head = std::string(kUploadHead) + "\r\n";
+  EXPECT_EQ(StatusOf(Ask(head + "b\r\n12345678901\r\n0\r\n\r\n")), 413);
+  EXPECT_EQ(StatusOf(Ask(head + "zz\r\n")), 400);
+  EXPECT_EQ(StatusOf(Ask(head + "5\r\n123")), 408);
+  const std::string long_head = "POST /models/m/v1/audio/transcriptions HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n";
+  EXPECT_EQ(StatusOf(Ask(long_head)), 413);
+  EXPECT_TRUE(AllQuiet());
 }
 
 TEST_F(ProxyTest, SlowHeadsAndBodiesAreA408) {

@@ -156,6 +156,27 @@ TEST(UpstreamHead, ClientsCannotSpeakForTheProxy) {
             "X-Berth-Model-Requested: alias\r\nX-Berth-Claim: 3.7\r\n\r\n");
 }
 
+TEST(UpstreamHead, OfARequestWithAsManyFieldsAsAllowedIsAcceptedByAWorker) {
+  const http::HeadLimits limits;
+  std::string bytes = "POST /v1/embeddings HTTP/1.1\r\nHost: h\r\n";
+  for (std::size_t i = 1; i < limits.fields; ++i) bytes += "X-F" + std::to_string(i) + ": " + std::string(300, 'v') + "\r\n";
+  bytes += "\r\n";
+  auto parsed = http::ParseRequestHead(bytes, limits);
+  const auto* head = std::get_if<http::RequestHead>(&parsed);
+  ASSERT_TRUE(head);
+  UpstreamHeadFacts facts;
+  facts.path = "/v1/embeddings";
+  facts.model = facts.model_requested = std::string(256, 'm');
+  facts.request_id = std::string(128, 'r');
+  facts.client_address = "2.2.2.2";
+  facts.claim = protocol::Claim{65'535, (1ULL << 62) - 1};
+  facts.body_bytes = 5;
+  facts.deadline_ms = kMaxDeadlineMs;
+  const std::string sent = MakeUpstreamHead(*head, facts);
+  EXPECT_TRUE(std::holds_alternative<http::RequestHead>(http::ParseRequestHead(sent, http::kLimitsBehindProxy)));
+  EXPECT_FALSE(std::holds_alternative<http::RequestHead>(http::ParseRequestHead(sent, limits)));
+}
+
 TEST(RequestId, OnlyHarmlessOnesAreTakenOver) {
   EXPECT_EQ(ValidRequestId(Head("GET", "/", {{"x-request-id", "a-B_1.2:3"}})), "a-B_1.2:3");
   EXPECT_EQ(ValidRequestId(Head("GET", "/", {{"x-request-id", "a b"}})), "");
