@@ -29,6 +29,10 @@ Result<ListenSocket> ListenSocket::Bind(std::filesystem::path path) {
   if (!fd) return SystemError(errno, "cannot create a socket for a worker");
   ::unlink(name.c_str());  // the runtime folder is ours alone
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (errno == ENOENT) {
+      return MakeError(ErrorKind::kNotFound, "cannot bind ", name,
+                       ": the runtime folder is gone; restart berthd, which makes it again");
+    }
     return SystemError(errno, "cannot bind " + name);
   }
   ListenSocket socket(std::move(fd), std::move(path));

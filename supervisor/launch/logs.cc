@@ -80,6 +80,7 @@ class Logs::State : public std::enable_shared_from_this<Logs::State> {
     ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
     auto run = std::make_shared<Run>(executor_, std::move(fd));
     running_[key] = run;
+    outputs_.erase(key);  // its file is opened anew: somebody may have deleted it
     asio::co_spawn(executor_, Read(shared_from_this(), key, run), Rethrow);
   }
 

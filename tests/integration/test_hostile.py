@@ -3,6 +3,7 @@
 import concurrent.futures
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import unittest
@@ -20,7 +21,7 @@ class Restarting(unittest.TestCase):
                 asked = [pool.submit(berth.embed) for _ in range(8)]
                 wait_until("seven waiting", lambda: berth.metric("berth_requests_waiting", model="m") == 7)
                 before = berth.pid()
-                berth.admin("POST", "/v1/models/m/restart")
+                self.assertEqual(berth.admin("POST", "/v1/models/m/restart").status, 202)
                 self.assertEqual([one.result().status for one in asked], [200] * 8)
                 self.assertNotEqual(berth.pid(), before, "not restarted")
 
@@ -65,7 +66,32 @@ class Hangup(unittest.TestCase):
             subprocess.run(["rm", "-rf", str(berth.dir)], check=False)
 
 
+class Uploads(unittest.TestCase):
+    def test_client_that_sends_its_whole_body_first_still_reads_413(self):
+        with Daemon(model("m", behaviour=FAST)) as berth:
+            for mebibytes in (9, 32):
+                with self.subTest(mebibytes=mebibytes):
+                    answer = berth.embed("m", "x" * (mebibytes << 20))
+                    self.assertEqual((answer.status, answer.code), (413, "request_too_large"))
+
+
 class Folders(unittest.TestCase):
+    def test_deleted_log_file_is_there_again_after_the_next_start(self):
+        with Daemon(model("m", behaviour={**FAST, "log_lines": ["a line"]})) as berth:
+            log = berth.dir / "logs/m.0.log"
+            wait_until("the first line", log.exists)
+            log.unlink()
+            self.assertEqual(berth.admin("POST", "/v1/models/m/restart?wait=10").status, 200)
+            self.assertIn("a line", wait_until("the log file", lambda: log.exists() and log.read_text()))
+
+    def test_start_without_the_runtime_folder_says_so(self):
+        with Daemon(model("m", behaviour=FAST)) as berth:
+            worker = berth.pid()
+            shutil.rmtree(berth.dir / "run")
+            self.assertEqual(berth.embed().status, 200)
+            os.kill(worker, signal.SIGKILL)
+            berth.wait_log("the runtime folder is gone; restart berthd")
+
     def test_ready_replica_serves_on_when_its_socket_file_is_deleted(self):
         with Daemon(model("m", behaviour=FAST)) as berth:
             for path in (berth.dir / "run").glob("[0-9]*.sock"):
