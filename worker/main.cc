@@ -151,7 +151,9 @@ std::unique_ptr<text::Tokenizer> LoadTokenizer(serve::ControlLink& control,
 engine::Engine::Options EngineOptions(serve::ControlLink& control, const protocol::StartMessage& start,
                                       int dimensions) {
   engine::Engine::Options options;
-  options.limits = {start.batch_max_tokens, kMaxBatchSequences,
+  // Batches are packed, so more tokens than are computed at once gain nothing, and cost all that is decided
+  // between batches: who is next, who has left, which claims are begun.
+  options.limits = {std::min(start.batch_max_tokens, engine::Embedder::kTokensAtOnce), kMaxBatchSequences,
                     std::chrono::microseconds(start.batch_max_delay_us)};
   options.dimensions = dimensions;
   options.prepare_thread = [threads = start.threads] { engine::SetComputeThreads(threads); };
@@ -233,6 +235,7 @@ class Drainer {
   serve::Service service{facts, *tokenizer, engine, claims, metrics, pool};
   serve::Router router(service);
   http::ServerLimits limits;
+  limits.head = http::kLimitsBehindProxy;
   limits.max_body = start.max_body_bytes;
   serve::Server server(
       io, Fd(protocol::kListenFd),

@@ -2,11 +2,13 @@
 // a batch costs the tokens it holds, whatever their lengths; what remains to be decided is whose turn it is.
 //
 //  - The oldest request is always part of the next batch, so none starves.
-//  - Requests take turns, one input each: a request with one input does not wait behind another's 2,048.
+//  - Behind it, whoever has been served the fewest tokens comes first, and they take turns, one input each: a
+//    request with one input waits neither behind another's 2,048 nor behind many such requests.
 //  - An input that no longer fits is passed over by shorter ones of other requests, so that it blocks nobody.
 //  - A batch that still has room waits for company, at most max_delay after its oldest request arrived.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
@@ -25,6 +27,7 @@ struct Limits {
 struct Waiting {
   std::span<const int> lengths;  // never empty
   TimePoint since;               // its arrival
+  std::int64_t served = 0;       // tokens of its inputs that have run
 };
 
 struct Batch {

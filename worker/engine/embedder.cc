@@ -21,11 +21,6 @@
 namespace berth::engine {
 namespace {
 
-// Rows computed at once. Enough for the matrix products to run at their best; few enough that activations
-// stay near the cache, that their memory does not grow with the batch, and that a step stays far below a
-// second.
-constexpr std::int64_t kPieceTokens = 1024;
-
 // Heads and leftovers that published checkpoints carry and sentence vectors do not use.
 constexpr std::array<std::string_view, 6> kIgnored = {"pooler.",     "cls.",        "embeddings.position_ids",
                                                       "classifier.", "qa_outputs.", "dropout."};
@@ -134,7 +129,7 @@ std::size_t PieceEnd(std::span<const Sequence> sequences, std::span<const std::s
   std::size_t end = begin;
   while (end < order.size()) {
     tokens += static_cast<std::int64_t>(sequences[order[end]].ids.size());
-    if (end > begin && tokens > kPieceTokens) break;
+    if (end > begin && tokens > Embedder::kTokensAtOnce) break;
     ++end;
   }
   return end;

@@ -33,6 +33,10 @@ using Sink = std::function<void(std::size_t index, std::span<const float> vector
 
 class Embedder {
  public:
+  // Enough for the matrix products to run at their best; few enough that activations stay near the cache, that
+  // their memory does not grow with the batch, and that a step stays far below a second.
+  static constexpr int kTokensAtOnce = 1024;
+
   struct Options {
     Bytes budget;                          // of private memory
     std::function<void(double)> progress;  // 0 … 1 of the load, on the calling thread
@@ -43,7 +47,7 @@ class Embedder {
   static Result<std::unique_ptr<Embedder>> Load(const std::filesystem::path& dir, const Options& options);
   ~Embedder();
 
-  // Runs the sequences in pieces of about a thousand tokens, shortest first, and hands each vector to `sink`.
+  // Runs the sequences in pieces of kTokensAtOnce, shortest first, and hands each vector to `sink`.
   // Errors: kInvalid (an id or a length out of range), kExhausted (no memory), kInternal (a component that is
   // no finite number; anything else libtorch says). Vectors handed out before an error are good.
   Status Encode(std::span<const Sequence> sequences, const Sink& sink);

@@ -117,7 +117,8 @@ Batch Engine::Choose() const {
   std::vector<Waiting> waiting;
   waiting.reserve(entries_.size());
   for (const auto& entry : entries_) {
-    waiting.push_back({std::span<const int>(entry->lengths).subspan(entry->next), entry->since});
+    waiting.push_back({std::span<const int>(entry->lengths).subspan(entry->next), entry->since,
+                       entry->served});
   }
   return NextBatch(waiting, options_.limits, Clock::now());
 }
@@ -143,7 +144,10 @@ std::vector<Engine::Place> Engine::Gather(const Batch& batch) {
   places.reserve(static_cast<std::size_t>(batch.sequences));
   for (std::size_t i = 0; i < batch.take.size(); ++i) {
     Entry& entry = *entries_[i];
-    for (int n = 0; n < batch.take[i]; ++n) places.push_back({&entry, entry.order[entry.next++]});
+    for (int n = 0; n < batch.take[i]; ++n) {
+      entry.served += entry.lengths[entry.next];
+      places.push_back({&entry, entry.order[entry.next++]});
+    }
   }
   return places;
 }

@@ -75,6 +75,7 @@ class Engine {
     std::vector<std::size_t> order;  // the inputs, shortest first
     std::vector<int> lengths;        // of the inputs in that order
     std::size_t next = 0;            // in `order`: the first that has not run
+    std::int64_t served = 0;         // tokens before `next`
     std::size_t missing = 0;         // vectors still to come
     TimePoint since;                 // arrival
     TimePoint began;
@@ -107,7 +108,7 @@ class Engine {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Entry>> entries_;  // oldest first; guarded by mutex_, but an entry's progress
-                                                // (`next`, `missing`) is the compute thread's alone
+                                                // (`next`, `served`, `missing`) is the compute thread's alone
   bool draining_ = false;  // guarded by mutex_
   bool stopping_ = false;  // guarded by mutex_
   std::thread thread_;     // last: starts when all else is there

@@ -62,6 +62,13 @@ TEST(NextBatch, TakesWhatTheTableSays) {
   }
 }
 
+TEST(NextBatch, AShortRequestDoesNotWaitBehindSeveralLongOnes) {
+  const std::vector<int> many(500, 50);
+  const std::vector<int> one = {20};
+  const Waiting waiting[] = {{many, kStart, 5000}, {many, kStart + milliseconds(1), 4950}, {one, kStart + milliseconds(2)}};
+  EXPECT_EQ(NextBatch(waiting, {100, 8, {}}, kStart + milliseconds(3)).take, (std::vector<int>{1, 0, 1}));
+}
+
 TEST(NextBatch, CountsTheTokensItTakes) {
   EXPECT_EQ(Next({{0, {10, 11}}, {0, {70, 80}}}, {100, 8, {}}, 0).tokens, 91);
 }

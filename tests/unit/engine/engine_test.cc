@@ -99,6 +99,25 @@ TEST_F(EngineTest, ARequestDoesNotWaitBehindAnothersManyInputs) {
   EXPECT_EQ(many.end.get(), JobEnd::kCancelled);
 }
 
+TEST_F(EngineTest, ARequestDoesNotWaitBehindTheManyInputsOfSeveralOthers) {
+  model.hold = true;
+  Start(16, 2);
+  Waited first = MakeJob(std::vector<std::vector<std::int32_t>>(100, {1}));
+  engine->Submit(first.job);
+  model.entered.acquire();
+  Waited second = MakeJob(std::vector<std::vector<std::int32_t>>(100, {1}));
+  engine->Submit(second.job);
+  model.proceed.release();
+  model.entered.acquire();  // now the first and the second share a batch
+  Waited one = MakeJob({{2}});
+  engine->Submit(one.job);
+  model.proceed.release(2);
+  EXPECT_EQ(one.end.get(), JobEnd::kDone) << "part of the next batch";
+  engine->Cancel(*first.job);
+  engine->Cancel(*second.job);
+  model.proceed.release(300);
+}
+
 TEST_F(EngineTest, ALostClaimDropsTheJobUnrun) {
   Start();
   Waited lost = MakeJob({{1}});
