@@ -15,6 +15,11 @@ constexpr std::array<std::string_view, 2> kPrefixes = {"OMP_", "CUDA_"};
 // Set by the plan's `threads`, whatever the daemon has.
 constexpr std::array<std::string_view, 2> kOverridden = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"};
 
+// Threads that wait for each other must not spin: with as many of them as cores, or neighbours on the same ones,
+// spinning costs ten times the work (two replicas of two threads on two cores: 30 and 320 requests a second).
+// An operator who gives every worker cores of its own may say ACTIVE.
+constexpr std::string_view kWaitPolicy = "OMP_WAIT_POLICY";
+
 bool Contains(const auto& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -43,16 +48,19 @@ std::vector<std::string> WorkerEnvironment(const std::vector<std::string>& own, 
                                            int threads) {
   std::vector<std::string> environment;
   bool has_core_type = false;
+  bool has_wait_policy = false;
   for (const std::string& entry : own) {
     const std::string_view name = std::string_view(entry).substr(0, entry.find('='));
     if (!Allowed(name)) continue;
     has_core_type |= name == "OPENBLAS_CORETYPE";
+    has_wait_policy |= name == kWaitPolicy;
     environment.push_back(entry);
   }
   const std::string_view core_type = CoreType(cpu_flags);
   if (!has_core_type && !core_type.empty()) {
     environment.push_back("OPENBLAS_CORETYPE=" + std::string(core_type));
   }
+  if (!has_wait_policy) environment.push_back(std::string(kWaitPolicy) + "=PASSIVE");
   for (std::string_view name : kOverridden) environment.push_back(std::string(name) + "=" + std::to_string(threads));
   return environment;
 }

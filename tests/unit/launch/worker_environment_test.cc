@@ -15,13 +15,19 @@ TEST(WorkerEnvironment, OnlyTheAllowListPasses) {
       "sse4_2", 3);
   EXPECT_THAT(environment,
               UnorderedElementsAre("PATH=/bin", "HOME=/root", "LANG=C", "LD_LIBRARY_PATH=/opt/lib",
-                                   "OMP_PROC_BIND=true", "CUDA_CACHE_PATH=/tmp", "OMP_NUM_THREADS=3",
+                                   "OMP_PROC_BIND=true", "CUDA_CACHE_PATH=/tmp", "OMP_WAIT_POLICY=PASSIVE",
+                                   "OMP_NUM_THREADS=3",
                                    "OPENBLAS_NUM_THREADS=3"));
 }
 
 TEST(WorkerEnvironment, ThreadsAreThePlans) {
   EXPECT_THAT(WorkerEnvironment({"OMP_NUM_THREADS=64", "OPENBLAS_NUM_THREADS=64"}, "", 2),
-              UnorderedElementsAre("OMP_NUM_THREADS=2", "OPENBLAS_NUM_THREADS=2"));
+              UnorderedElementsAre("OMP_WAIT_POLICY=PASSIVE", "OMP_NUM_THREADS=2", "OPENBLAS_NUM_THREADS=2"));
+}
+
+TEST(WorkerEnvironment, ThreadsDoNotSpinUnlessAskedTo) {
+  EXPECT_THAT(WorkerEnvironment({"OMP_WAIT_POLICY=ACTIVE"}, "", 1),
+              UnorderedElementsAre("OMP_WAIT_POLICY=ACTIVE", "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1"));
 }
 
 TEST(WorkerEnvironment, TheCoreTypeFollowsTheProcessorUnlessSet) {
