@@ -20,8 +20,12 @@ bool IsOneOf(std::string_view name, std::initializer_list<std::string_view> name
 
 void Add(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ");
+  const std::size_t begin = out.size();
+  out.append(value);
   // Decoded text of a client (a model's name) must not end the line.
-  for (char c : value) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+  for (std::size_t i = begin; i < out.size(); ++i) {
+    if (static_cast<unsigned char>(out[i]) < 0x20 || out[i] == 0x7f) out[i] = ' ';
+  }
   out.append("\r\n");
 }
 
@@ -48,8 +52,11 @@ void AddRequestFraming(std::string& out, const http::RequestHead& head, const Up
 }  // namespace
 
 std::string MakeUpstreamHead(const http::RequestHead& head, const UpstreamHeadFacts& facts) {
-  std::string out = head.method + " " + facts.path + (head.query.empty() ? "" : "?" + head.query) + " HTTP/1.1\r\n";
+  std::string out;
   out.reserve(head.bytes + 512);
+  out.append(head.method).append(" ").append(facts.path);
+  if (!head.query.empty()) out.append("?").append(head.query);
+  out.append(" HTTP/1.1\r\n");
   Add(out, "Host", "berth-worker");
   std::string forwarded;
   for (const http::Field& field : head.fields) {
@@ -67,9 +74,10 @@ std::string MakeUpstreamHead(const http::RequestHead& head, const UpstreamHeadFa
 }
 
 std::string MakeClientHead(const http::ResponseHead& head, const ClientHeadFacts& facts) {
-  std::string out = "HTTP/1.1 " + std::to_string(head.status) + " ";
-  out.append(http::ReasonPhrase(head.status)).append("\r\n");
+  std::string out;
   out.reserve(head.bytes + 256);
+  out.append("HTTP/1.1 ").append(std::to_string(head.status)).append(" ");
+  out.append(http::ReasonPhrase(head.status)).append("\r\n");
   for (const http::Field& field : head.fields) {
     if (GoesToClient(head, field.name)) Add(out, field.name, field.value);
   }

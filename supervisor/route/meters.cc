@@ -39,10 +39,14 @@ std::size_t Meters::Hash::operator()(const Key& key) const {
   return hash ^ (hash >> 29);
 }
 
-template <class Map, class Make>
-auto& Meters::Cached(Map& map, const Key& key, Make make) {
-  auto& handle = map[key];
+template <class Metric, class Make>
+Metric& Meters::Cached(Handles<Metric>& handles, const Key& key, Make make) {
+  auto& [recent_key, recent] = handles.recent[Hash()(key) % handles.recent.size()];
+  if (recent && recent_key == key) return *recent;
+  Metric*& handle = handles.all[key];
   if (!handle) handle = &make();
+  recent_key = key;
+  recent = handle;
   return *handle;
 }
 

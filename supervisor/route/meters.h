@@ -3,9 +3,11 @@
 // there only. Labels are indexes of bounded tables: the plan's models and the routes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "config/plan.h"
 #include "supervisor/observe/metrics.h"
@@ -54,8 +56,14 @@ class Meters {
   struct Hash {
     std::size_t operator()(const Key& key) const;
   };
-  template <class Map, class Make>
-  static auto& Cached(Map& map, const Key& key, Make make);
+  // Handles by key; in front of the map, where it takes a division and a walk to find one, are those used last.
+  template <class Metric>
+  struct Handles {
+    std::unordered_map<Key, Metric*, Hash> all;
+    std::array<std::pair<Key, Metric*>, 64> recent{};
+  };
+  template <class Metric, class Make>
+  static Metric& Cached(Handles<Metric>& handles, const Key& key, Make make);
 
   prometheus::Counter& Counter(const char* name, std::string_view label = {}, std::string_view value = {},
                                std::string_view label2 = {}, std::string_view value2 = {},
@@ -69,9 +77,9 @@ class Meters {
   }
 
   observe::Metrics& metrics_;
-  std::unordered_map<Key, prometheus::Counter*, Hash> counters_;
-  std::unordered_map<Key, prometheus::Gauge*, Hash> gauges_;
-  std::unordered_map<Key, prometheus::Histogram*, Hash> histograms_;
+  Handles<prometheus::Counter> counters_;
+  Handles<prometheus::Gauge> gauges_;
+  Handles<prometheus::Histogram> histograms_;
 };
 
 }  // namespace berth::route

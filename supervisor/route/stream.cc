@@ -51,6 +51,7 @@ void Stream::OnReadable() {
 void Stream::ReadNow() {
   thread_local char scratch[kReadSize];
   const ssize_t got = ::recv(socket_.native_handle(), scratch, sizeof scratch, MSG_DONTWAIT);
+  drained_ = got < static_cast<ssize_t>(sizeof scratch);
   if (got > 0) {
     buffer_.append(scratch, static_cast<std::size_t>(got));
   } else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
@@ -66,7 +67,8 @@ void Stream::End() {
 
 asio::awaitable<Arrival> Stream::More(TimePoint deadline) {
   const std::size_t had = buffer_.size();
-  if (!ended_) ReadNow();
+  // After a read that emptied the socket, asking again would mostly be in vain: waiting tells, too.
+  if (!ended_ && !drained_) ReadNow();
   for (;;) {
     if (buffer_.size() > had) {
       if (watching_ && buffer_.size() < kMaxWatched) StartRead();

@@ -71,6 +71,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::function<void()> on_gone_;
   TimePoint limit_ = TimePoint::max();
   bool reading_ = false;
+  bool drained_ = false;  // by the last read
   bool writing_ = false;
   bool watching_ = false;
   bool ended_ = false;

@@ -13,6 +13,8 @@ namespace beast = boost::beast;
 namespace berth::http {
 namespace {
 
+constexpr std::size_t kUsualFields = 12;
+
 // Beast's parser as a second, independent reader of a head that the scan let through. It hands over the
 // pieces; whoever disagrees refuses.
 template <bool kIsRequest>
@@ -22,6 +24,7 @@ class HeadParser : public beast::http::basic_parser<kIsRequest> {
     this->skip(true);
     this->body_limit(boost::none);
     this->header_limit(static_cast<std::uint32_t>(bytes + 1));
+    head.fields.reserve(kUsualFields);
   }
 
   std::string first;   // method or reason

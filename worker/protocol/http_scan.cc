@@ -26,6 +26,7 @@ bool IsControl(char c) {
 struct Line {
   std::string_view text;
   bool complete = false;
+  bool too_long = false;
   std::optional<HeadError> error;
 };
 
@@ -34,17 +35,17 @@ HeadError BadCharacter(char c) {
   return Malformed("a control character (" + std::to_string(static_cast<unsigned char>(c)) + ") in the head");
 }
 
-// `limit`: of the line's text; past it, `too_long`.
-Line NextLine(std::string_view bytes, std::size_t limit, const HeadError& too_long) {
+// `limit`: of the line's text.
+Line NextLine(std::string_view bytes, std::size_t limit) {
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const char c = bytes[i];
     if (c == '\r') {
       if (i + 1 == bytes.size()) return {};
-      if (bytes[i + 1] != '\n') return {{}, false, Malformed("a bare CR in the head")};
-      return {bytes.substr(0, i), true, std::nullopt};
+      if (bytes[i + 1] != '\n') return {{}, false, false, Malformed("a bare CR in the head")};
+      return {bytes.substr(0, i), true, false, std::nullopt};
     }
-    if (i >= limit) return {{}, false, too_long};
-    if (IsControl(c)) return {{}, false, BadCharacter(c)};
+    if (i >= limit) return {{}, false, true, std::nullopt};
+    if (IsControl(c)) return {{}, false, false, BadCharacter(c)};
   }
   return {};
 }
@@ -99,8 +100,8 @@ std::variant<NeedMore, std::size_t, HeadError> ScanHead(std::string_view bytes, 
     const bool start = count == 0;
     const std::size_t block_left = limits.block > at ? limits.block - at : 0;
     const bool by_line = start && limits.line <= block_left;
-    const Line line = NextLine(bytes.substr(at), by_line ? limits.line : block_left,
-                               by_line ? LineTooLong(limits) : BlockTooLong(limits));
+    const Line line = NextLine(bytes.substr(at), by_line ? limits.line : block_left);
+    if (line.too_long) return by_line ? LineTooLong(limits) : BlockTooLong(limits);
     if (line.error) return *line.error;
     if (!line.complete) return NeedMore{};
     at += line.text.size() + 2;
