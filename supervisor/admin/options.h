@@ -11,7 +11,7 @@ namespace berth::admin {
 
 struct Options {
   std::filesystem::path plan;
-  std::filesystem::path worker;  // empty: berth-worker beside the own program
+  std::filesystem::path worker;  // empty: the own one (FindWorker)
   bool check = false;            // look at the plan, say what is wrong, start nothing
   bool help = false;
   bool version = false;

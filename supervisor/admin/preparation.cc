@@ -34,6 +34,15 @@ fs::path OwnFolder() {
   return fs::read_symlink("/proc/self/exe", failed).parent_path();
 }
 
+// Beside this program in a build folder; ../libexec/berth/ where it is installed.
+fs::path OwnWorker() {
+  std::error_code failed;
+  const fs::path own = OwnFolder();
+  const fs::path installed = own.parent_path() / "libexec/berth/berth-worker";
+  const fs::path beside = own / "berth-worker";
+  return !fs::exists(beside, failed) && fs::exists(installed, failed) ? installed : beside;
+}
+
 }  // namespace
 
 Refused RefusedBy(const Error& error) {
@@ -59,7 +68,7 @@ Prepared<CheckedPlan> CheckPlan(const fs::path& file) {
 
 Prepared<fs::path> FindWorker(const fs::path& given) {
   std::error_code failed;
-  const fs::path worker = fs::absolute(given.empty() ? OwnFolder() / "berth-worker" : given, failed);
+  const fs::path worker = fs::absolute(given.empty() ? OwnWorker() : given, failed);
   const std::string remedy = "; give the worker program with --worker PATH";
   if (!fs::is_regular_file(worker, failed)) {
     return Refused{Exit::kCannotCreate, "there is no worker program " + worker.string() + remedy};

@@ -30,7 +30,8 @@ struct CheckedPlan {
 // Parses, looks at the sources, places. All mistakes at once; exit 65.
 Prepared<CheckedPlan> CheckPlan(const std::filesystem::path& file);
 
-// The absolute path of the worker program: `given`, or berth-worker beside this program.
+// The absolute path of the worker program: `given`, or berth-worker beside this program, or where
+// `cmake --install` puts it, in ../libexec/berth/.
 Prepared<std::filesystem::path> FindWorker(const std::filesystem::path& given);
 
 // The plan's folder for workers' logs, or "logs" in the runtime folder.
