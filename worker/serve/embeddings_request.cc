@@ -148,6 +148,7 @@ Parsed<EmbeddingsRequest> ParseEmbeddings(const json& body, const ModelFacts& mo
   BodyFields fields(body);
   EmbeddingsRequest request;
   request.model = fields.String("model").value_or("");
+  request.input_key = input_key;
   InputReader(fields, model, input_key, request).Read();
   fields.String("user");
   request.base64 = fields.Choice("encoding_format", {"float", "base64"}) == "base64";

@@ -29,6 +29,7 @@ struct EmbeddingsRequest {
   std::string model;                               // as the body names it; may be empty
   std::vector<std::string> texts;                  // one of the two is filled, in the order of the inputs
   std::vector<std::vector<text::TokenId>> tokens;  // taken as they are, no special tokens added
+  std::string input_key = "input";                 // how the body calls them
   bool single = false;                             // `input` was no list of inputs
   std::string prompt;                              // to put in front of every text
   bool base64 = false;

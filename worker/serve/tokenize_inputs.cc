@@ -10,7 +10,7 @@ namespace {
 
 ApiError TooLong(const EmbeddingsRequest& request, std::size_t index, std::size_t tokens,
                  const ModelFacts& model) {
-  const std::string param = request.single ? "input" : "input[" + std::to_string(index) + "]";
+  const std::string param = request.single ? request.input_key : request.input_key + "[" + std::to_string(index) + "]";
   return {.message = "This model's maximum context length is " + std::to_string(model.max_tokens) +
                      " tokens, but '" + param + "' has " + std::to_string(tokens) +
                      " (special tokens included). Shorten it, or send \"truncate\": true.",
@@ -90,10 +90,10 @@ class InputTokenizer {
     return encoding;
   }
 
-  static ApiError TooMany() {
+  ApiError TooMany() const {
     return {.message = "The inputs have more than " + std::to_string(kMaxRequestTokens) +
                        " tokens in all; spread them over several requests.",
-            .param = "input",
+            .param = request_.input_key,
             .code = "max_tokens_per_request"};
   }
 

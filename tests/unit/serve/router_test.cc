@@ -238,6 +238,9 @@ TEST_F(RouterTest, TheTextRoutesAnswer) {
   EXPECT_EQ(json::parse(Send(Request("/detokenize", R"({"tokens":[5]})")).body)["prompt"], "hello");
   EXPECT_EQ(Send(Request("/embed", R"({"inputs":"hello","normalize":false})")).body, "[[2,3]]");
   EXPECT_EQ(Send(Request("/embed", R"({"input":"hello"})")).status, 400);
+  const std::string too_long = R"({"inputs":["hello",")" + std::string(2000, '!') + R"("]})";
+  const auto refused = nlohmann::json::parse(Send(Request("/embed", too_long)).body);
+  EXPECT_EQ(refused["error"]["param"], "inputs[1]") << "as this dialect calls it";
 }
 
 }  // namespace
