@@ -62,9 +62,12 @@ void Connection::CloseIfIdle() {
 asio::awaitable<void> Connection::Run() {
   for (bool keep = true; keep;) {
     SetState("idle");
+    // Not part of ReadHead(): an idle connection should hold no more frames than it must.
+    const bool coming = co_await WaitForRequest();
+    if (!coming) break;
+    SetState("active");
     auto head = co_await ReadHead();
     if (!head) break;
-    SetState("active");
     keep = co_await Serve(std::move(*head));
   }
   co_await stream_->CloseGently();
@@ -82,9 +85,6 @@ asio::awaitable<bool> Connection::WaitForRequest() {
 }
 
 asio::awaitable<std::optional<http::RequestHead>> Connection::ReadHead() {
-  const bool coming = co_await WaitForRequest();
-  if (!coming) co_return std::nullopt;
-  SetState("active");
   const TimePoint deadline = arrived_ + thread_.shared.plan.server.header_timeout;
   std::string& buffer = stream_->buffer();
   std::size_t parsed_at = 0;
