@@ -8,6 +8,9 @@ endif()
 set(BERTH_FLAGS ${BERTH_WARNINGS} -fno-omit-frame-pointer)
 if(BERTH_SANITIZE)
   list(APPEND BERTH_FLAGS -fsanitize=${BERTH_SANITIZE} -g)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    list(APPEND BERTH_FLAGS -Wno-maybe-uninitialized)  # false positives in Beast, with sanitizers only
+  endif()
   add_link_options(-fsanitize=${BERTH_SANITIZE})
 endif()
 

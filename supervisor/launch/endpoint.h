@@ -28,13 +28,17 @@ struct Endpoint {
 
   // Requests outstanding here, by the supervisor's count; written by the proxy, read by hang detection.
   std::atomic<int> in_flight{0};
+  // Those of them that are whole at the worker and that it has not begun to answer. Whether a slot is BEGUN
+  // does not say this: a client that leaves frees its slot, and a worker may be stuck before it begins.
+  std::atomic<int> awaiting{0};
 };
 
 // What the proxy needs to know of a model that has no ready replica, to answer at once or to wait.
 struct ModelCondition {
   State state = State::kStopped;  // the best of its replicas'
   int ready = 0;            // replicas that take requests
-  bool coming = false;      // some replica is on its way (waiting, starting, loading, backoff, restarting): waiting may help
+  bool coming = false;      // some replica is ready or on its way (waiting, starting, loading, backoff, restarting):
+                            // waiting may help
   bool draining = false;    // an operator stops it, or the daemon drains
   std::string reason;       // for the error message: "chat: loading weights, 40 %"
   std::chrono::seconds retry_after{1};

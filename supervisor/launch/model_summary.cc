@@ -29,6 +29,8 @@ bool IsComing(const ReplicaSummary& replica) {
     case State::kLoading:
     case State::kBackoff: return true;
     case State::kWaiting: return !replica.hopeless;
+    // Its endpoint closes a moment before its state changes: what asks in between waits for what comes next.
+    case State::kReady:
     case State::kDraining:
     case State::kStopping: return replica.wanted;
     default: return false;

@@ -147,7 +147,8 @@ std::optional<Trouble> Replica::FindTrouble(TimePoint now) {
   if (state_ == State::kStarting || state_ == State::kLoading) return run_->vitals.CheckLoad(now);
   if (state_ != State::kReady) return {};
   const Endpoint& endpoint = *run_->endpoint;
-  return run_->vitals.CheckHealth(now, endpoint.in_flight.load() > 0 && endpoint.claims->AnyBegun());
+  const bool begun = endpoint.in_flight.load() > 0 && endpoint.claims->AnyBegun();
+  return run_->vitals.CheckHealth(now, begun || endpoint.awaiting.load() > 0);
 }
 
 bool Replica::LookAtProcess(TimePoint now) {

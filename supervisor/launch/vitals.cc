@@ -60,7 +60,7 @@ std::optional<Trouble> Vitals::CheckHealth(TimePoint now, bool busy) {
     return Trouble{ExitCause::kHung, "no beat for " + FormatDuration(limits_.health_stall) + ": the process is stopped"};
   }
   if (!busy || now - std::max(moved_, *busy_since_) < limits_.health_stall) return {};
-  return Trouble{ExitCause::kHung, "work was begun, but no step was made for " + FormatDuration(limits_.health_stall)};
+  return Trouble{ExitCause::kHung, "there is work, but no step was made for " + FormatDuration(limits_.health_stall)};
 }
 
 std::optional<Duration> Vitals::BeatAge(TimePoint now) const {

@@ -36,7 +36,7 @@ class Vitals {
 
   // Before ready: no message, no progress for load_stall.
   std::optional<Trouble> CheckLoad(TimePoint now);
-  // Ready: no beat for health_stall, or work begun (`busy`) without a step for that long.
+  // Ready: no beat for health_stall, or work begun or waiting to be begun (`busy`) without a step for that long.
   std::optional<Trouble> CheckHealth(TimePoint now, bool busy);
 
   const std::string& stage() const { return stage_; }

@@ -14,6 +14,22 @@ constexpr auto kDeadPeerPatience = std::chrono::milliseconds(100);
 constexpr auto kWorkerPatience = std::chrono::minutes(10);
 constexpr int kMostInterim = 8;  // 1xx heads before the real one
 
+// One more in `counter` for as long as this lives; nullptr: nothing is counted.
+class Counted {
+ public:
+  explicit Counted(std::atomic<int>* counter) : counter_(counter) {
+    if (counter_) ++*counter_;
+  }
+  ~Counted() {
+    if (counter_) --*counter_;
+  }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  std::atomic<int>* counter_;
+};
+
 }  // namespace
 
 Attempt::Attempt(IoThread& thread, std::shared_ptr<launch::Endpoint> endpoint, Errand& errand)
@@ -96,10 +112,16 @@ asio::awaitable<AttemptResult> Attempt::Converse() {
   // A worker may refuse early and close: what it said is worth reading even when sending failed.
   bool garbage = false;
   if (sent || !interrupted_) {
-    auto head = co_await ReadHead(&garbage);
+    auto head = co_await AwaitHead(sent, &garbage);
     if (head) co_return co_await RelayAnswer(std::move(*head));
   }
   co_return Failed(garbage);
+}
+
+// A request that is not whole at the worker is not waited for: its client may be slow.
+asio::awaitable<std::optional<http::ResponseHead>> Attempt::AwaitHead(bool sent, bool* garbage) {
+  const Counted counted(sent ? &endpoint_->awaiting : nullptr);
+  co_return co_await ReadHead(garbage);
 }
 
 asio::awaitable<bool> Attempt::Send(UploadFault* fault) {

@@ -80,6 +80,7 @@ class Attempt {
   boost::asio::awaitable<bool> Send(UploadFault* fault);
   boost::asio::awaitable<bool> Upload(UploadFault* fault);
   boost::asio::awaitable<UploadFault> MoreUpload(Pace& pace);
+  boost::asio::awaitable<std::optional<http::ResponseHead>> AwaitHead(bool sent, bool* garbage);
   boost::asio::awaitable<std::optional<http::ResponseHead>> ReadHead(bool* garbage);
   boost::asio::awaitable<AttemptResult> RelayAnswer(http::ResponseHead head);
   AttemptResult Failed(bool garbage);

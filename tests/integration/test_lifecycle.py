@@ -120,6 +120,14 @@ class Failure(unittest.TestCase):
             wait_until("a new worker", lambda: berth.pid() not in (0, before))
             self.assertEqual(berth.replicas()[0]["last_exit"]["cause"], "hung")
 
+    def test_worker_that_no_longer_begins_anything_is_seen_and_its_requests_go_on_elsewhere(self):
+        with Daemon(model("m", **QUICK_HEALTH, behaviour={**FAST, "ignore_after_requests": 1})) as berth:
+            before = berth.pid()
+            self.assertEqual(berth.embed().status, 200)
+            self.assertEqual(berth.embed().status, 200)  # by the worker that replaced the stuck one
+            self.assertNotEqual(berth.pid(), before)
+            self.assertEqual(berth.replicas()[0]["last_exit"]["cause"], "hung")
+
     def test_stopped_worker_is_seen_and_replaced(self):
         with Daemon(model("m", **QUICK_HEALTH, behaviour=FAST)) as berth:
             before = berth.pid()

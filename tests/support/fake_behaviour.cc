@@ -58,6 +58,7 @@ const std::map<std::string, Setter>& Keys() {
       {"crash_probability", To(&B::crash_probability)},
       {"crash_signal", To(&B::crash_signal)},
       {"hang_after_requests", To(&B::hang_after_requests)},
+      {"ignore_after_requests", To(&B::ignore_after_requests)},
       {"stream_chunks", To(&B::stream_chunks)},
       {"stream_chunk_ms", To(&B::stream_chunk_ms)},
       {"die_mid_stream", To(&B::die_mid_stream)},

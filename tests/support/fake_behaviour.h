@@ -52,6 +52,7 @@ struct Behaviour {
   double crash_probability = 0;   // of each begun request
   int crash_signal = 9;
   int hang_after_requests = -1;  // that many are served; later ones begin and never move
+  int ignore_after_requests = -1;  // that many are served; later ones are read and never begun
   int stream_chunks = 5;
   int stream_chunk_ms = 1;
   bool die_mid_stream = false;    // by crash_signal, after half of the chunks

@@ -222,6 +222,11 @@ bool Hangs(const State& state) {
   return after >= 0 && state.begun > static_cast<std::uint64_t>(after);
 }
 
+bool Ignores(const State& state) {
+  const int after = state.behaviour.ignore_after_requests;
+  return after >= 0 && state.begun >= static_cast<std::uint64_t>(after);
+}
+
 // False: the client left.
 asio::awaitable<bool> Work(State& state, http::Exchange& exchange) {
   if (Hangs(state)) co_await SleepUntil(TimePoint::max());
@@ -262,6 +267,7 @@ asio::awaitable<Reply> Serve(State& state, std::shared_ptr<Request> request, htt
   if (!body.is_object()) co_return http::ErrorResponse(400, "invalid_json", "the body is not a JSON object");
   if (how.begin_delay_ms > 0) co_await SleepFor(std::chrono::milliseconds(how.begin_delay_ms));
   if (how.close_before_begin) co_return std::nullopt;
+  if (Ignores(state)) co_await SleepUntil(TimePoint::max());
   if (!Begin(state, *request)) {
     co_return http::ErrorResponse(409, "claim_lost", "the request was taken back before it began");
   }
