@@ -76,7 +76,7 @@ asio::awaitable<Arrival> Stream::More(TimePoint deadline) {
     }
     if (ended_) co_return Arrival::kClosed;
     const TimePoint until = std::min(deadline, limit_);
-    if (Clock::now() >= until) co_return Arrival::kTimeout;
+    if (until != TimePoint::max() && Clock::now() >= until) co_return Arrival::kTimeout;
     StartRead();
     readable_.expires_at(until);
     boost::system::error_code ignored;
