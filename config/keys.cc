@@ -188,8 +188,7 @@ constexpr Key kKeys[] = {
      .least = "1MiB",
      .most = "1024TiB",
      .restarts = Restarts::kReplicas,
-     .sentence = "The hard budget of one replica; a replica that needs more fails the request, or ends and is "
-                 "restarted.",
+     .sentence = "The hard budget of one replica; a replica that needs more ends and is restarted.",
      .store = [](Target& t, const Value& v) { t.model->memory = v.bytes; }},
     {.path = "models.*.threads",
      .type = Type::kInteger,

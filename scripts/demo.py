@@ -21,8 +21,7 @@ from pathlib import Path
 
 QUICKSTART = Path(__file__).resolve().parents[1] / "examples/quickstart"
 READY_WITHIN_S = 120
-METRICS = ("berth_requests_total", "berth_prompt_tokens_total", "berth_model_ready", "berth_replica_rss_bytes",
-           "berth_device_memory_reserved_bytes")
+METRICS = ("berth_requests_total", "berth_prompt_tokens_total", "berth_model_ready", "berth_device_memory_reserved_bytes")
 
 
 def say(text):

@@ -277,10 +277,11 @@ http::Response Dispatch::WhyRefused(Refusal refusal) {
   }
   const auto condition = door_.admission.Describe().condition;
   if (refusal == Refusal::kDraining) {
-    response = http::ErrorResponse(503, "draining", "the model \"" + name + "\" is being stopped");
+    response = http::ErrorResponse(503, "draining", "the model \"" + name + "\" is stopped, or about to be");
   } else {
-    response = http::ErrorResponse(503, "model_unavailable", "the model \"" + name + "\" is not available" +
-                                                                 (condition.reason.empty() ? "" : ": " + condition.reason));
+    response = http::ErrorResponse(503, "model_unavailable", condition.reason.empty()
+                                                                 ? "the model \"" + name + "\" is not available"
+                                                                 : "not available: " + condition.reason);
   }
   AdviseRetry(response, true, std::max<std::int64_t>(1, condition.retry_after.count()));
   return response;

@@ -62,8 +62,8 @@ http::Response ListModels(const Shared& shared, const http::RequestHead& head) {
 std::string WhyNotReady(const ModelDoor& door) {
   const Admission::View view = door.admission.Describe();
   if (view.open > 0) return "";
-  const std::string& reason = view.condition.reason;
-  return door.model.name + ": " + (reason.empty() ? std::string(launch::Name(view.condition.state)) : reason);
+  const std::string& reason = view.condition.reason;  // begins with the model's name
+  return reason.empty() ? door.model.name + ": " + std::string(launch::Name(view.condition.state)) : reason;
 }
 
 http::Response Ready(Shared& shared, const http::RequestHead& head) {
