@@ -21,7 +21,7 @@
 #include "supervisor/base/bytes.h"
 #include "supervisor/base/exit_code.h"
 #include "supervisor/base/log.h"
-#include "worker/engine/embedder.h"
+#include "worker/engine/encoder.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/metrics.h"
 #include "worker/engine/warm_up.h"
@@ -115,8 +115,7 @@ Status CheckStart(const protocol::StartMessage& start) {
   return Ok();
 }
 
-std::unique_ptr<engine::Embedder> LoadModel(serve::ControlLink& control,
-                                            const protocol::StartMessage& start) {
+std::unique_ptr<engine::Encoder> LoadModel(serve::ControlLink& control, const protocol::StartMessage& start) {
   double told = 0;
   const auto progress = [&](double share) {
     const double fraction = share * kWeightsShare;
@@ -124,26 +123,26 @@ std::unique_ptr<engine::Embedder> LoadModel(serve::ControlLink& control,
     told = fraction;
     [[maybe_unused]] const auto sent = control.Send(protocol::LoadingMessage{"weights", fraction});
   };
-  return Need(control, engine::Embedder::Load(start.source, {Bytes{start.budget_bytes}, progress}));
+  return Need(control, engine::Encoder::Load(start.source, {Bytes{start.budget_bytes}, progress}));
 }
 
-serve::ModelFacts FactsOf(const protocol::StartMessage& start, const engine::Embedder& embedder) {
+serve::ModelFacts FactsOf(const protocol::StartMessage& start, const engine::Encoder& encoder) {
   return {.name = start.name,
-          .dimensions = embedder.dimensions(),
-          .max_tokens = embedder.max_tokens(),
-          .vocab_size = embedder.vocab_size(),
+          .dimensions = encoder.dimensions(),
+          .max_tokens = encoder.max_tokens(),
+          .vocab_size = encoder.vocab_size(),
           .matryoshka = start.matryoshka,
-          .sentence = embedder.sentence()};
+          .sentence = encoder.sentence()};
 }
 
 std::unique_ptr<text::Tokenizer> LoadTokenizer(serve::ControlLink& control,
                                                const protocol::StartMessage& start,
-                                               const engine::Embedder& embedder) {
+                                               const engine::Encoder& encoder) {
   auto tokenizer = Need(control, text::Tokenizer::Load(start.source));
-  if (tokenizer->vocab_size() <= static_cast<std::size_t>(embedder.vocab_size())) return tokenizer;
+  if (tokenizer->vocab_size() <= static_cast<std::size_t>(encoder.vocab_size())) return tokenizer;
   Fail(control,
        start.source + ": the tokenizer has ids up to " + std::to_string(tokenizer->vocab_size() - 1) +
-           ", config.json a vocab_size of " + std::to_string(embedder.vocab_size()) +
+           ", config.json a vocab_size of " + std::to_string(encoder.vocab_size()) +
            "; they do not belong together",
        WorkerExit::kBadModel);
 }
@@ -153,7 +152,7 @@ engine::Engine::Options EngineOptions(serve::ControlLink& control, const protoco
   engine::Engine::Options options;
   // Batches are packed, so more tokens than are computed at once gain nothing, and cost all that is decided
   // between batches: who is next, who has left, which claims are begun.
-  options.limits = {std::min(start.batch_max_tokens, engine::Embedder::kTokensAtOnce), kMaxBatchSequences,
+  options.limits = {std::min(start.batch_max_tokens, engine::Encoder::kTokensAtOnce), kMaxBatchSequences,
                     std::chrono::microseconds(start.batch_max_delay_us)};
   options.dimensions = dimensions;
   options.prepare_thread = [threads = start.threads] { engine::SetComputeThreads(threads); };
@@ -164,8 +163,8 @@ engine::Engine::Options EngineOptions(serve::ControlLink& control, const protoco
 }
 
 // Twice the largest batch, in sequences of full length, so that the next batch is here when one ends.
-int Window(const protocol::StartMessage& start, const engine::Embedder& embedder) {
-  return std::clamp(2 * start.batch_max_tokens / embedder.max_tokens(), 16, 256);
+int Window(const protocol::StartMessage& start, const engine::Encoder& encoder) {
+  return std::clamp(2 * start.batch_max_tokens / encoder.max_tokens(), 16, 256);
 }
 
 // The end of a worker's life: new requests are refused, begun ones finish, connections close.
@@ -218,15 +217,15 @@ class Drainer {
       },
       [] { Leave(WorkerExit::kDone); });
 
-  const auto embedder = LoadModel(control, start);
-  const auto tokenizer = LoadTokenizer(control, start, *embedder);
-  const serve::ModelFacts facts = FactsOf(start, *embedder);
+  const auto encoder = LoadModel(control, start);
+  const auto tokenizer = LoadTokenizer(control, start, *encoder);
+  const serve::ModelFacts facts = FactsOf(start, *encoder);
   engine::Metrics metrics;
   const auto options = EngineOptions(control, start, facts.dimensions);
-  engine::Engine engine([&](auto sequences, const auto& sink) { return embedder->Encode(sequences, sink); },
+  engine::Engine engine([&](auto sequences, const auto& sink) { return encoder->Encode(sequences, sink); },
                         options, metrics);
   [[maybe_unused]] const auto told = control.Send(protocol::LoadingMessage{"warmup", kWeightsShare});
-  if (Status warm = engine::WarmUp(engine, *embedder, options.limits); !warm) {
+  if (Status warm = engine::WarmUp(engine, *encoder, options.limits); !warm) {
     Fail(control, start.source + ": " + warm.error().message, WorkerExit::kBadModel);
   }
   [[maybe_unused]] const auto warm_up = metrics.Take();  // not clients' work
@@ -249,11 +248,11 @@ class Drainer {
   serving = true;
   server.Start();
   control.Beat(kBeatInterval,
-               {[&embedder] { return embedder->steps(); }, [&service] { return service.begun.load(); }},
+               {[&encoder] { return encoder->steps(); }, [&service] { return service.begun.load(); }},
                metrics);
   const protocol::ReadyMessage ready{
       {start.kind, facts.max_tokens, facts.dimensions, serve::Router::Routes()},
-      Window(start, *embedder),
+      Window(start, *encoder),
       serve::ReadMemory()};
   if (Status sent = control.Send(ready); !sent) Fail(control, sent.error().message, WorkerExit::kTryAgain);
   LogInfo("ready: " + start.source + ", " + std::to_string(facts.dimensions) + " dimensions, " +

@@ -19,7 +19,13 @@ enum class Activation {
   kSilu,  // "silu", "swish"
 };
 
+enum class Task {
+  kEmbedding,  // one vector per text
+  kRanking,    // one score per pair of texts: a cross-encoder
+};
+
 struct EncoderConfig {
+  Task task = Task::kEmbedding;
   std::string architecture;  // "BertModel", or the head's class around it: "BertForMaskedLM"
   std::int64_t vocab_size = 0;
   std::int64_t hidden_size = 0;

@@ -156,7 +156,8 @@ void Engine::RunBatch(const Batch& batch, const std::vector<Place>& places) {
   std::vector<Sequence> sequences;
   sequences.reserve(places.size());
   for (const Place& place : places) {
-    sequences.push_back({place.entry->job->inputs[place.input], place.entry->job->skip});
+    const Job& job = *place.entry->job;
+    sequences.push_back({job.inputs[place.input], job.skip, job.seconds.empty() ? 0 : job.seconds[place.input]});
   }
   const Sink sink = [&](std::size_t index, std::span<const float> vector) { Store(places[index], vector); };
   if (Status done = encode_(sequences, sink); !done) FailBatch(places, done.error());

@@ -18,7 +18,7 @@
 #include "supervisor/base/duration.h"
 #include "supervisor/base/result.h"
 #include "worker/engine/batcher.h"
-#include "worker/engine/embedder.h"
+#include "worker/engine/encoder.h"
 #include "worker/engine/metrics.h"
 
 namespace berth::engine {
@@ -36,10 +36,11 @@ enum class JobEnd {
 struct Job {
   std::vector<std::vector<std::int32_t>> inputs;  // never empty, none of them empty
   std::size_t skip = 0;                           // first tokens of each that the pooling leaves out
+  std::vector<std::size_t> seconds;               // where each one's second text begins; empty: no pairs
   std::function<bool()> begin;                    // once, on the compute thread, just before the first batch
   std::function<void(JobEnd)> ended;              // exactly once; on the compute thread, or inside Submit()
 
-  std::vector<float> vectors;  // inputs × dimensions, in the order of the inputs
+  std::vector<float> vectors;  // inputs × dimensions, in the order of the inputs; scores when ranking
   Duration inference{};        // from begin() to the last vector
   std::string error;
 

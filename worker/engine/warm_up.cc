@@ -27,15 +27,15 @@ Result<double> RunOnce(Engine& engine, int count, int length, int vocab_size) {
 
 }  // namespace
 
-Status WarmUp(Engine& engine, const Embedder& embedder, const Limits& limits) {
-  const int small = std::min(kSmallTokens, embedder.max_tokens());
-  if (const auto first = RunOnce(engine, 1, small, embedder.vocab_size()); !first) return first.error();
-  const auto took = RunOnce(engine, kSmallSequences, small, embedder.vocab_size());
+Status WarmUp(Engine& engine, const Encoder& encoder, const Limits& limits) {
+  const int small = std::min(kSmallTokens, encoder.max_tokens());
+  if (const auto first = RunOnce(engine, 1, small, encoder.vocab_size()); !first) return first.error();
+  const auto took = RunOnce(engine, kSmallSequences, small, encoder.vocab_size());
   if (!took) return took.error();
   const double tokens_per_second = kSmallSequences * small / std::max(*took, 1e-6);
   const double affordable = std::min<double>(limits.max_tokens, tokens_per_second * kPatienceSeconds);
-  const int count = std::clamp(static_cast<int>(affordable) / embedder.max_tokens(), 1, limits.max_sequences);
-  const auto large = RunOnce(engine, count, embedder.max_tokens(), embedder.vocab_size());
+  const int count = std::clamp(static_cast<int>(affordable) / encoder.max_tokens(), 1, limits.max_sequences);
+  const auto large = RunOnce(engine, count, encoder.max_tokens(), encoder.vocab_size());
   return large ? Ok() : Status(large.error());
 }
 

@@ -8,7 +8,7 @@
 namespace berth::engine {
 
 // A small batch, then one as large as `limits` allow but, judged by the small one, of no more than about two
-// seconds. Errors: what Embedder::Encode says, as kInternal.
-Status WarmUp(Engine& engine, const Embedder& embedder, const Limits& limits);
+// seconds. Errors: what Encoder::Encode says, as kInternal.
+Status WarmUp(Engine& engine, const Encoder& encoder, const Limits& limits);
 
 }  // namespace berth::engine

@@ -1,4 +1,4 @@
-#include "worker/engine/embedder.h"
+#include "worker/engine/encoder.h"
 
 #include <gtest/gtest.h>
 
@@ -20,23 +20,23 @@ using Vector = std::vector<float>;
 constexpr double kTolerance = 5e-6;
 
 // One thread by default: the tests run beside others, and threads that wait for each other there are slow.
-std::unique_ptr<Embedder> LoadOrNull(const std::filesystem::path& dir, int threads = 1) {
+std::unique_ptr<Encoder> LoadOrNull(const std::filesystem::path& dir, int threads = 1) {
   SetComputeThreads(threads);
-  auto loaded = Embedder::Load(dir, {GiB(1), nullptr});
+  auto loaded = Encoder::Load(dir, {GiB(1), nullptr});
   EXPECT_TRUE(loaded) << (loaded ? "" : loaded.error().message);
   return loaded ? std::move(*loaded) : nullptr;
 }
 
 std::string LoadError(const std::filesystem::path& dir, Bytes budget = GiB(1)) {
-  const auto loaded = Embedder::Load(dir, {budget, nullptr});
+  const auto loaded = Encoder::Load(dir, {budget, nullptr});
   return loaded ? "" : loaded.error().message;
 }
 
-std::vector<Vector> EncodeAll(Embedder& embedder, const std::vector<Ids>& inputs, std::size_t skip = 0) {
+std::vector<Vector> EncodeAll(Encoder& encoder, const std::vector<Ids>& inputs, std::size_t skip = 0) {
   std::vector<Sequence> sequences;
   for (const Ids& ids : inputs) sequences.push_back({ids, skip});
   std::vector<Vector> vectors(inputs.size());
-  const Status done = embedder.Encode(sequences, [&](std::size_t i, std::span<const float> vector) {
+  const Status done = encoder.Encode(sequences, [&](std::size_t i, std::span<const float> vector) {
     vectors[i].assign(vector.begin(), vector.end());
   });
   EXPECT_TRUE(done) << (done ? "" : done.error().message);
@@ -83,8 +83,8 @@ struct Golden {
 void ExpectGolden(const Golden& golden) {
   std::ifstream file(golden.file);
   const auto cases = nlohmann::json::parse(file)["cases"];
-  const auto embedder = LoadOrNull(golden.model, 2);
-  ASSERT_TRUE(embedder);
+  const auto encoder = LoadOrNull(golden.model, 2);
+  ASSERT_TRUE(encoder);
   std::vector<Ids> inputs;
   std::vector<Vector> expected;
   for (const auto& each : cases) {
@@ -93,7 +93,7 @@ void ExpectGolden(const Golden& golden) {
   }
   double worst = 0;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    worst = std::max(worst, LargestDifference(Unit(EncodeAll(*embedder, {inputs[i]})[0]), expected[i]));
+    worst = std::max(worst, LargestDifference(Unit(EncodeAll(*encoder, {inputs[i]})[0]), expected[i]));
   }
   EXPECT_LE(worst, kTolerance) << "alone";
   std::mt19937 random(1);
@@ -101,9 +101,9 @@ void ExpectGolden(const Golden& golden) {
     std::vector<Ids> batch = inputs;
     const auto company = random() % 40;
     for (unsigned i = 0; i < company; ++i) {
-      batch.push_back(RandomIds(random, embedder->max_tokens(), embedder->vocab_size()));
+      batch.push_back(RandomIds(random, encoder->max_tokens(), encoder->vocab_size()));
     }
-    const auto vectors = EncodeAll(*embedder, batch);
+    const auto vectors = EncodeAll(*encoder, batch);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       worst = std::max(worst, LargestDifference(Unit(vectors[i]), expected[i]));
     }
@@ -112,52 +112,52 @@ void ExpectGolden(const Golden& golden) {
   EXPECT_LE(worst, kTolerance) << "in company";
 }
 
-TEST(Embedder, EqualsTheReferenceOfBertMiniAloneAndInAnyBatch) {
+TEST(Encoder, EqualsTheReferenceOfBertMiniAloneAndInAnyBatch) {
   const auto dir = TestData() / "models/bert-mini-sts";
   if (!std::filesystem::exists(dir)) GTEST_SKIP() << "no test data at " << dir << "; set BERTH_TEST_DATA";
   ExpectGolden({dir, dir / "golden-embeddings.json"});
 }
 
-TEST(Embedder, EqualsTheReferenceOfTheDemoModelAloneAndInAnyBatch) {
+TEST(Encoder, EqualsTheReferenceOfTheDemoModelAloneAndInAnyBatch) {
   const auto dir = SourceDir() / "examples/quickstart/models/demo-embed";
   const auto golden = SourceDir() / "tests/golden/demo-embed.json";
   ASSERT_TRUE(std::filesystem::exists(golden)) << golden << " comes with the repository";
   ExpectGolden({dir, golden});
 }
 
-TEST(Embedder, ReportsWhatTheModelIs) {
+TEST(Encoder, ReportsWhatTheModelIs) {
   TinyBert tiny;
-  const auto embedder = LoadOrNull(tiny.Write());
-  ASSERT_TRUE(embedder);
-  EXPECT_EQ(embedder->dimensions(), TinyBert::kHidden);
-  EXPECT_EQ(embedder->max_tokens(), TinyBert::kPositions);
-  EXPECT_EQ(embedder->vocab_size(), TinyBert::kVocab);
+  const auto encoder = LoadOrNull(tiny.Write());
+  ASSERT_TRUE(encoder);
+  EXPECT_EQ(encoder->dimensions(), TinyBert::kHidden);
+  EXPECT_EQ(encoder->max_tokens(), TinyBert::kPositions);
+  EXPECT_EQ(encoder->vocab_size(), TinyBert::kVocab);
 }
 
-TEST(Embedder, CompanyChangesNothingForAnyShapeOfBatch) {
+TEST(Encoder, CompanyChangesNothingForAnyShapeOfBatch) {
   TinyBert tiny;
-  const auto embedder = LoadOrNull(tiny.Write());
-  ASSERT_TRUE(embedder);
+  const auto encoder = LoadOrNull(tiny.Write());
+  ASSERT_TRUE(encoder);
   std::mt19937 random(2);
   for (int round = 0; round < 30; ++round) {
     std::vector<Ids> batch;
     for (unsigned i = 0; i < 1 + random() % 60; ++i) batch.push_back(RandomIds(random, 64, TinyBert::kVocab));
-    const auto together = EncodeAll(*embedder, batch);
+    const auto together = EncodeAll(*encoder, batch);
     for (std::size_t i = 0; i < batch.size(); i += 7) {
-      EXPECT_LE(LargestDifference(together[i], EncodeAll(*embedder, {batch[i]})[0]), kTolerance);
+      EXPECT_LE(LargestDifference(together[i], EncodeAll(*encoder, {batch[i]})[0]), kTolerance);
     }
   }
 }
 
-TEST(Embedder, OrderOfTokensMatters) {
+TEST(Encoder, OrderOfTokensMatters) {
   TinyBert tiny;
-  const auto embedder = LoadOrNull(tiny.Write());
-  ASSERT_TRUE(embedder);
-  const auto vectors = EncodeAll(*embedder, {{1, 2, 3}, {3, 2, 1}});
+  const auto encoder = LoadOrNull(tiny.Write());
+  ASSERT_TRUE(encoder);
+  const auto vectors = EncodeAll(*encoder, {{1, 2, 3}, {3, 2, 1}});
   EXPECT_GT(LargestDifference(vectors[0], vectors[1]), 1e-3);
 }
 
-TEST(Embedder, PrefixedAndOldNamesAreTheSameModel) {
+TEST(Encoder, PrefixedAndOldNamesAreTheSameModel) {
   TinyBert tiny;
   const auto expected = EncodeAll(*LoadOrNull(tiny.Write()), {{1, 2, 3}});
   EXPECT_EQ(EncodeAll(*LoadOrNull(tiny.Write("F32", "bert.")), {{1, 2, 3}}), expected);
@@ -170,19 +170,19 @@ TEST(Embedder, PrefixedAndOldNamesAreTheSameModel) {
   EXPECT_EQ(EncodeAll(*LoadOrNull(tiny.Write()), {{1, 2, 3}}), expected);
 }
 
-TEST(Embedder, HalfWeightsAreWidenedExactly) {
+TEST(Encoder, HalfWeightsAreWidenedExactly) {
   TinyBert tiny;  // whose values BF16 represents exactly
   const auto expected = EncodeAll(*LoadOrNull(tiny.Write()), {{1, 2, 3}, {4, 5}});
   EXPECT_EQ(EncodeAll(*LoadOrNull(tiny.Write("BF16")), {{1, 2, 3}, {4, 5}}), expected);
 }
 
-TEST(Embedder, TensorsAtOddAddressesAreRead) {
+TEST(Encoder, TensorsAtOddAddressesAreRead) {
   TinyBert tiny;
   const auto expected = EncodeAll(*LoadOrNull(tiny.Write()), {{1, 2, 3}});
   EXPECT_EQ(EncodeAll(*LoadOrNull(tiny.Write("F32", "", 3)), {{1, 2, 3}}), expected);
 }
 
-TEST(Embedder, ActivationsDiffer) {
+TEST(Encoder, ActivationsDiffer) {
   TinyBert tiny;
   const auto gelu = EncodeAll(*LoadOrNull(tiny.Write()), {{1, 2, 3}})[0];
   for (const std::string activation : {"gelu_new", "relu", "silu"}) {
@@ -192,17 +192,17 @@ TEST(Embedder, ActivationsDiffer) {
   }
 }
 
-TEST(Embedder, ThePoolingLeavesThePromptOut) {
+TEST(Encoder, ThePoolingLeavesThePromptOut) {
   TinyBert tiny;
-  const auto embedder = LoadOrNull(tiny.Write());
-  const auto all = EncodeAll(*embedder, {{1, 2, 3, 4}})[0];
-  const auto skipped = EncodeAll(*embedder, {{1, 2, 3, 4}}, 2)[0];
+  const auto encoder = LoadOrNull(tiny.Write());
+  const auto all = EncodeAll(*encoder, {{1, 2, 3, 4}})[0];
+  const auto skipped = EncodeAll(*encoder, {{1, 2, 3, 4}}, 2)[0];
   EXPECT_GT(LargestDifference(all, skipped), 1e-4);
-  EXPECT_EQ(EncodeAll(*embedder, {{1, 2, 3, 4}}, 4)[0], all)
+  EXPECT_EQ(EncodeAll(*encoder, {{1, 2, 3, 4}}, 4)[0], all)
       << "a prompt and nothing else: it is all there is";
 }
 
-TEST(Embedder, PoolingModesDiffer) {
+TEST(Encoder, PoolingModesDiffer) {
   TinyBert tiny;
   tiny.Write();
   std::filesystem::create_directories(tiny.dir() / "1_Pooling");
@@ -220,24 +220,24 @@ TEST(Embedder, PoolingModesDiffer) {
   }
 }
 
-TEST(Embedder, StepsGrowWithTheLayers) {
+TEST(Encoder, StepsGrowWithTheLayers) {
   TinyBert tiny;
-  const auto embedder = LoadOrNull(tiny.Write());
-  EXPECT_EQ(embedder->steps(), 0u);
-  EncodeAll(*embedder, {{1, 2, 3}});
-  EXPECT_EQ(embedder->steps(), 4u) << "two for each of two layers";
+  const auto encoder = LoadOrNull(tiny.Write());
+  EXPECT_EQ(encoder->steps(), 0u);
+  EncodeAll(*encoder, {{1, 2, 3}});
+  EXPECT_EQ(encoder->steps(), 4u) << "two for each of two layers";
 }
 
-TEST(Embedder, LoadingReportsProgressUpToOne) {
+TEST(Encoder, LoadingReportsProgressUpToOne) {
   TinyBert tiny;
   std::vector<double> shares;
-  const auto loaded = Embedder::Load(tiny.Write(), {GiB(1), [&](double share) { shares.push_back(share); }});
+  const auto loaded = Encoder::Load(tiny.Write(), {GiB(1), [&](double share) { shares.push_back(share); }});
   ASSERT_TRUE(loaded);
   EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
   EXPECT_NEAR(shares.back(), 1, 1e-9);
 }
 
-TEST(Embedder, AMissingTensorIsNamedWithItsShape) {
+TEST(Encoder, AMissingTensorIsNamedWithItsShape) {
   TinyBert tiny;
   tiny.tensors.erase("encoder.layer.1.intermediate.dense.weight");
   const std::string error = LoadError(tiny.Write());
@@ -245,7 +245,7 @@ TEST(Embedder, AMissingTensorIsNamedWithItsShape) {
   EXPECT_NE(error.find("[64, 32]"), std::string::npos) << error;
 }
 
-TEST(Embedder, AWrongShapeNamesBothShapes) {
+TEST(Encoder, AWrongShapeNamesBothShapes) {
   TinyBert tiny;
   tiny.config["vocab_size"] = 41;
   const std::string error = LoadError(tiny.Write());
@@ -254,22 +254,22 @@ TEST(Embedder, AWrongShapeNamesBothShapes) {
   EXPECT_NE(error.find("[41, 32]"), std::string::npos) << error;
 }
 
-TEST(Embedder, AnIntegerWeightIsRefusedByName) {
+TEST(Encoder, AnIntegerWeightIsRefusedByName) {
   TinyBert tiny;
   const std::string error = LoadError(tiny.Write("I32"));
   EXPECT_NE(error.find("I32"), std::string::npos) << error;
 }
 
-TEST(Embedder, WidenedWeightsBeyondTheBudgetAreRefused) {
+TEST(Encoder, WidenedWeightsBeyondTheBudgetAreRefused) {
   TinyBert tiny;
-  const auto loaded = Embedder::Load(tiny.Write("BF16"), {KiB(16), nullptr});
+  const auto loaded = Encoder::Load(tiny.Write("BF16"), {KiB(16), nullptr});
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().kind, ErrorKind::kExhausted);
-  EXPECT_TRUE(Embedder::Load(tiny.Write("F32"), {KiB(16), nullptr}))
+  EXPECT_TRUE(Encoder::Load(tiny.Write("F32"), {KiB(16), nullptr}))
       << "mapped weights cost no private memory";
 }
 
-TEST(Embedder, HeadsBesideTheEncoderAreIgnored) {
+TEST(Encoder, HeadsBesideTheEncoderAreIgnored) {
   TinyBert tiny;
   tiny.tensors["pooler.dense.weight"] = {{1}, {1}};
   tiny.tensors["cls.predictions.bias"] = {{1}, {1}};
@@ -277,24 +277,24 @@ TEST(Embedder, HeadsBesideTheEncoderAreIgnored) {
   EXPECT_EQ(LoadError(tiny.Write()), "");
 }
 
-TEST(Embedder, IdsAndLengthsOutOfRangeAreErrors) {
+TEST(Encoder, IdsAndLengthsOutOfRangeAreErrors) {
   TinyBert tiny;
-  const auto embedder = LoadOrNull(tiny.Write());
+  const auto encoder = LoadOrNull(tiny.Write());
   for (const Ids& bad : {Ids{}, Ids{40}, Ids{-1}, Ids(65, 1)}) {
     const Sequence sequence{bad};
-    const Status done = embedder->Encode({&sequence, 1}, [](std::size_t, std::span<const float>) { FAIL(); });
+    const Status done = encoder->Encode({&sequence, 1}, [](std::size_t, std::span<const float>) { FAIL(); });
     ASSERT_FALSE(done);
     EXPECT_EQ(done.error().kind, ErrorKind::kInvalid);
   }
 }
 
-TEST(Embedder, AWeightThatIsNotANumberIsFoundOut) {
+TEST(Encoder, AWeightThatIsNotANumberIsFoundOut) {
   TinyBert tiny;
   tiny.tensors["encoder.layer.0.output.dense.bias"].values[3] = std::nanf("");
-  const auto embedder = LoadOrNull(tiny.Write());
+  const auto encoder = LoadOrNull(tiny.Write());
   const Ids ids = {1, 2};
   const Sequence sequence{ids};
-  const Status done = embedder->Encode({&sequence, 1}, [](std::size_t, std::span<const float>) { FAIL(); });
+  const Status done = encoder->Encode({&sequence, 1}, [](std::size_t, std::span<const float>) { FAIL(); });
   ASSERT_FALSE(done);
   EXPECT_NE(done.error().message.find("not a finite number"), std::string::npos);
 }
@@ -318,16 +318,16 @@ double Slope(const std::vector<double>& y) {
   return (n * sxy - sx * sy) / (n * sxx - sx * sx);
 }
 
-TEST(Embedder, MemoryStaysFlatOverThreeThousandDistinctBatchSizes) {
+TEST(Encoder, MemoryStaysFlatOverThreeThousandDistinctBatchSizes) {
   TinyBert tiny;
-  const auto embedder = LoadOrNull(tiny.Write());
+  const auto encoder = LoadOrNull(tiny.Write());
   constexpr int kSizes = 3000;
   std::vector<double> anonymous;
   for (int i = 1; i <= kSizes; ++i) {
     const int tokens = i * 1117 % (kSizes + 1);  // each of 1 … 3000 once, in an order that does not grow
     std::vector<Ids> batch(static_cast<std::size_t>(tokens / 64), Ids(64, 1));
     if (tokens % 64 != 0) batch.emplace_back(tokens % 64, 2);
-    EncodeAll(*embedder, batch);
+    EncodeAll(*encoder, batch);
     if (i > 200) anonymous.push_back(static_cast<double>(AnonymousBytes()));
   }
   const double slope = Slope(anonymous);

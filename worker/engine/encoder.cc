@@ -1,4 +1,4 @@
-#include "worker/engine/embedder.h"
+#include "worker/engine/encoder.h"
 
 #include <ATen/ATen.h>
 
@@ -49,7 +49,7 @@ Error TorchError(const std::exception& error) {
 std::string TorchVersion() { return kernels::TorchVersion(); }
 void SetComputeThreads(int threads) { kernels::SetComputeThreads(threads); }
 
-struct Embedder::Parts {
+struct Encoder::Parts {
   checkpoint::EncoderConfig config;
   checkpoint::SentenceConfig sentence;
   weights::WeightReader weights;  // keeps the file mapped
@@ -60,15 +60,16 @@ struct Embedder::Parts {
       : config(encoder), sentence(std::move(pooled)), weights(std::move(reader)), bert(config, weights) {}
 };
 
-Embedder::Embedder(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
-Embedder::~Embedder() = default;
+Encoder::Encoder(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Encoder::~Encoder() = default;
 
-int Embedder::dimensions() const { return static_cast<int>(parts_->config.hidden_size); }
-int Embedder::max_tokens() const { return static_cast<int>(parts_->sentence.max_tokens); }
-int Embedder::vocab_size() const { return static_cast<int>(parts_->config.vocab_size); }
-const checkpoint::SentenceConfig& Embedder::sentence() const { return parts_->sentence; }
+Task Encoder::task() const { return parts_->config.task; }
+int Encoder::dimensions() const { return static_cast<int>(parts_->config.hidden_size); }
+int Encoder::max_tokens() const { return static_cast<int>(parts_->sentence.max_tokens); }
+int Encoder::vocab_size() const { return static_cast<int>(parts_->config.vocab_size); }
+const checkpoint::SentenceConfig& Encoder::sentence() const { return parts_->sentence; }
 
-Result<std::unique_ptr<Embedder>> Embedder::Load(const std::filesystem::path& dir, const Options& options) {
+Result<std::unique_ptr<Encoder>> Encoder::Load(const std::filesystem::path& dir, const Options& options) {
   const auto config = checkpoint::ReadEncoderConfig(dir);
   if (!config) return config.error();
   auto sentence = checkpoint::ReadSentenceConfig(dir, *config);
@@ -83,7 +84,7 @@ Result<std::unique_ptr<Embedder>> Embedder::Load(const std::filesystem::path& di
     const auto unused = parts->weights.Finish(kIgnored);
     if (!unused) return unused.error();
     WarnOfUnused(dir, *unused);
-    return std::unique_ptr<Embedder>(new Embedder(std::move(parts)));
+    return std::unique_ptr<Encoder>(new Encoder(std::move(parts)));
   } catch (const std::exception& error) {
     return TorchError(error);
   }
@@ -95,6 +96,9 @@ Status CheckSequence(const Sequence& sequence, int max_tokens, int vocab_size) {
   if (sequence.ids.empty()) return Invalid("an input without tokens");
   if (sequence.ids.size() > static_cast<std::size_t>(max_tokens)) {
     return Invalid("an input of ", sequence.ids.size(), " tokens; the model takes at most ", max_tokens);
+  }
+  if (sequence.second > sequence.ids.size()) {
+    return Invalid("a second text that begins at token ", sequence.second, " of ", sequence.ids.size());
   }
   for (const std::int32_t id : sequence.ids) {
     if (id < 0 || id >= vocab_size)
@@ -129,7 +133,7 @@ std::size_t PieceEnd(std::span<const Sequence> sequences, std::span<const std::s
   std::size_t end = begin;
   while (end < order.size()) {
     tokens += static_cast<std::int64_t>(sequences[order[end]].ids.size());
-    if (end > begin && tokens > Embedder::kTokensAtOnce) break;
+    if (end > begin && tokens > Encoder::kTokensAtOnce) break;
     ++end;
   }
   return end;
@@ -164,7 +168,7 @@ Status Deliver(const at::Tensor& hidden, std::span<const Sequence> sequences,
 
 }  // namespace
 
-Status Embedder::Encode(std::span<const Sequence> sequences, const Sink& sink) {
+Status Encoder::Encode(std::span<const Sequence> sequences, const Sink& sink) {
   for (const Sequence& sequence : sequences) {
     if (Status good = CheckSequence(sequence, max_tokens(), vocab_size()); !good) return good;
   }
