@@ -3,42 +3,18 @@
 
 #include "worker/checkpoint/json_fields.h"
 #include "worker/text/normalizer.h"
+#include "worker/text/step_reader.h"
 
 namespace berth::text {
 namespace {
 
 using checkpoint::JsonFields;
 
-constexpr std::size_t kStepLimit = 32;
 constexpr std::size_t kTextLimit = 256;   // bytes of a Replace or Prepend
 constexpr std::size_t kGrowthLimit = 64;  // how much longer all Replace steps together may make a text
 
 class Parser {
  public:
-  Status Add(const nlohmann::json& value, const std::string& where) {
-    JsonFields fields(value, where);
-    const std::string type = fields.String("type");
-    if (!fields.ok()) return fields.error();
-    if (type == "Sequence") return AddSequence(fields);
-    if (steps_.size() == kStepLimit) return Invalid(where, ": has more than ", kStepLimit, " steps");
-    AddStep(type, fields);
-    if (!fields.ok()) return fields.error();
-    return Ok();
-  }
-
-  std::vector<NormalizerStep> TakeSteps() { return std::move(steps_); }
-
- private:
-  Status AddSequence(JsonFields& fields) {
-    const auto& list = fields.Array("normalizers");
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      Status added = Add(list[i], fields.where() + ".normalizers[" + std::to_string(i) + "]");
-      if (!added) return added;
-    }
-    if (!fields.ok()) return fields.error();
-    return Ok();
-  }
-
   void AddStep(const std::string& type, JsonFields& fields) {
     if (type == "BertNormalizer") {
       steps_.emplace_back(ReadBert(fields));
@@ -61,6 +37,9 @@ class Parser {
     }
   }
 
+  std::vector<NormalizerStep> TakeSteps() { return std::move(steps_); }
+
+ private:
   static BertNormalizer ReadBert(JsonFields& fields) {
     BertOptions options;
     options.clean_text = fields.Bool("clean_text", true);
@@ -125,7 +104,11 @@ class Parser {
 Result<Normalizer> Normalizer::Parse(const nlohmann::json& value, const std::string& where) {
   if (value.is_null()) return Normalizer();
   Parser parser;
-  if (Status added = parser.Add(value, where); !added) return added.error();
+  const auto add = [&parser](const std::string& type, JsonFields& fields) {
+    parser.AddStep(type, fields);
+    return Ok();
+  };
+  if (Status read = ReadSteps(value, where, "normalizers", add); !read) return read.error();
   return Normalizer(parser.TakeSteps());
 }
 

@@ -4,13 +4,12 @@
 
 #include "worker/checkpoint/json_fields.h"
 #include "worker/text/pre_tokenizer.h"
+#include "worker/text/step_reader.h"
 
 namespace berth::text {
 namespace {
 
 using checkpoint::JsonFields;
-
-constexpr std::size_t kStepLimit = 32;
 
 struct CutName {
   std::string_view name;
@@ -33,62 +32,36 @@ Cut ReadCut(JsonFields& fields) {
   return Cut::kIsolated;
 }
 
-class Parser {
- public:
-  Status Add(const nlohmann::json& value, const std::string& where) {
-    JsonFields fields(value, where);
-    const std::string type = fields.String("type");
-    if (!fields.ok()) return fields.error();
-    if (type == "Sequence") return AddSequence(fields);
-    if (steps_.size() == kStepLimit) return Invalid(where, ": has more than ", kStepLimit, " steps");
-    AddStep(type, fields);
-    if (!fields.ok()) return fields.error();
-    return Ok();
+void AddStep(const std::string& type, JsonFields& fields, std::vector<PreTokenizerStep>& steps) {
+  if (type == "BertPreTokenizer") {
+    steps.emplace_back(BertSplit{});
+  } else if (type == "Whitespace") {
+    steps.emplace_back(WordSplit{});
+  } else if (type == "WhitespaceSplit") {
+    steps.emplace_back(WhitespaceSplit{});
+  } else if (type == "Punctuation") {
+    steps.emplace_back(PunctuationSplit{ReadCut(fields)});
+  } else if (type == "Digits") {
+    steps.emplace_back(
+        DigitSplit{fields.Bool("individual_digits", false) ? Cut::kIsolated : Cut::kContiguous});
+  } else {
+    fields.Fail("pre-tokenizer \"" + type +
+                "\" is not supported; supported: BertPreTokenizer, Whitespace, WhitespaceSplit, Punctuation, "
+                "Digits, Sequence");
   }
-
-  std::vector<PreTokenizerStep> TakeSteps() { return std::move(steps_); }
-
- private:
-  Status AddSequence(JsonFields& fields) {
-    const auto& list = fields.Array("pretokenizers");
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      Status added = Add(list[i], fields.where() + ".pretokenizers[" + std::to_string(i) + "]");
-      if (!added) return added;
-    }
-    if (!fields.ok()) return fields.error();
-    return Ok();
-  }
-
-  void AddStep(const std::string& type, JsonFields& fields) {
-    if (type == "BertPreTokenizer") {
-      steps_.emplace_back(BertSplit{});
-    } else if (type == "Whitespace") {
-      steps_.emplace_back(WordSplit{});
-    } else if (type == "WhitespaceSplit") {
-      steps_.emplace_back(WhitespaceSplit{});
-    } else if (type == "Punctuation") {
-      steps_.emplace_back(PunctuationSplit{ReadCut(fields)});
-    } else if (type == "Digits") {
-      steps_.emplace_back(
-          DigitSplit{fields.Bool("individual_digits", false) ? Cut::kIsolated : Cut::kContiguous});
-    } else {
-      fields.Fail(
-          "pre-tokenizer \"" + type +
-          "\" is not supported; supported: BertPreTokenizer, Whitespace, WhitespaceSplit, Punctuation, "
-          "Digits, Sequence");
-    }
-  }
-
-  std::vector<PreTokenizerStep> steps_;
-};
+}
 
 }  // namespace
 
 Result<PreTokenizer> PreTokenizer::Parse(const nlohmann::json& value, const std::string& where) {
   if (value.is_null()) return PreTokenizer();
-  Parser parser;
-  if (Status added = parser.Add(value, where); !added) return added.error();
-  return PreTokenizer(parser.TakeSteps());
+  std::vector<PreTokenizerStep> steps;
+  const auto add = [&steps](const std::string& type, JsonFields& fields) {
+    AddStep(type, fields, steps);
+    return Ok();
+  };
+  if (Status read = ReadSteps(value, where, "pretokenizers", add); !read) return read.error();
+  return PreTokenizer(std::move(steps));
 }
 
 }  // namespace berth::text

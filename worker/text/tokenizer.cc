@@ -54,6 +54,19 @@ void Truncate(std::vector<TokenId>& ids, std::size_t begin, std::size_t room, Tr
   }
 }
 
+// How much of two texts stays when both together may have `room` tokens: what the original library's
+// longest_first leaves, which is not what cutting token by token would where both lose and `room` is odd.
+std::pair<std::size_t, std::size_t> LongestFirst(std::size_t first, std::size_t second, std::size_t room) {
+  if (first + second <= room) return {first, second};
+  const std::size_t shorter = std::min({first, second, room / 2});
+  if (first <= second) return {shorter, room - shorter};
+  return {room - shorter, shorter};
+}
+
+std::span<const TokenId> Kept(std::span<const TokenId> ids, std::size_t count, Truncation truncation) {
+  return truncation == Truncation::kRight ? ids.first(count) : ids.last(count);
+}
+
 }  // namespace
 
 std::string_view Pipeline::TokenText(TokenId id) const {
@@ -84,7 +97,8 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::Load(const std::filesystem::path& 
 std::vector<TokenId> Tokenizer::Encode(std::string_view utf8, bool add_special_tokens) const {
   std::vector<TokenId> ids;
   ids.reserve(GuessIds(utf8));
-  const auto& [prefix, suffix] = pipeline_->post_processor;
+  const auto& prefix = pipeline_->post_processor.prefix;
+  const auto& suffix = pipeline_->post_processor.suffix;
   if (add_special_tokens) ids.assign(prefix.begin(), prefix.end());
   EncodeText(*pipeline_, utf8, ids);
   if (add_special_tokens) ids.insert(ids.end(), suffix.begin(), suffix.end());
@@ -96,13 +110,48 @@ Encoding Tokenizer::EncodeTruncated(std::string_view utf8, std::size_t max_token
   Encoding encoding;
   auto& ids = encoding.ids;
   ids.reserve(GuessIds(utf8));
-  const auto& [prefix, suffix] = pipeline_->post_processor;
+  const auto& prefix = pipeline_->post_processor.prefix;
+  const auto& suffix = pipeline_->post_processor.suffix;
   ids.assign(prefix.begin(), prefix.end());
   EncodeText(*pipeline_, utf8, ids);
   encoding.full_size = ids.size() + suffix.size();
   Truncate(ids, prefix.size(), max_tokens - std::min(max_tokens, special_tokens()), truncation);
   ids.insert(ids.end(), suffix.begin(), suffix.end());
   return encoding;
+}
+
+PairEncoding Tokenizer::JoinPair(std::span<const TokenId> first, std::span<const TokenId> second,
+                                 std::size_t max_tokens, Truncation truncation) const {
+  const auto& pieces = pipeline_->post_processor.pair;
+  const std::size_t special = pieces.size() - std::min<std::size_t>(pieces.size(), 2);
+  PairEncoding pair;
+  pair.full_size = first.size() + second.size() + special;
+  const auto [of_first, of_second] =
+      LongestFirst(first.size(), second.size(), max_tokens - std::min(max_tokens, special));
+  const auto kept_first = Kept(first, of_first, truncation);
+  const auto kept_second = Kept(second, of_second, truncation);
+  auto& ids = pair.ids;
+  ids.reserve(of_first + of_second + special);
+  bool in_segment1 = false;
+  for (const PairPiece& piece : pieces) {
+    if (piece.segment1 && !std::exchange(in_segment1, true)) pair.second = ids.size();
+    if (piece.kind == PairPiece::kFirst) ids.insert(ids.end(), kept_first.begin(), kept_first.end());
+    if (piece.kind == PairPiece::kSecond) ids.insert(ids.end(), kept_second.begin(), kept_second.end());
+    if (piece.kind == PairPiece::kToken) ids.push_back(piece.id);
+  }
+  if (!in_segment1) pair.second = ids.size();
+  return pair;
+}
+
+PairEncoding Tokenizer::EncodePair(std::string_view first, std::string_view second, std::size_t max_tokens,
+                                   Truncation truncation) const {
+  return JoinPair(Encode(first, false), Encode(second, false), max_tokens, truncation);
+}
+
+Status Tokenizer::CheckPairs() const {
+  const PostProcessor& post_processor = pipeline_->post_processor;
+  if (!post_processor.pair.empty()) return Ok();
+  return Invalid("its tokenizer cannot join two texts: ", post_processor.pair_problem);
 }
 
 std::string Tokenizer::Decode(std::span<const TokenId> ids, bool skip_special_tokens) const {

@@ -33,6 +33,15 @@ struct Encoding {
   bool truncated() const { return ids.size() < full_size; }
 };
 
+// Two texts as one input, for models that judge them together.
+struct PairEncoding {
+  std::vector<TokenId> ids;   // with special tokens
+  std::size_t second = 0;     // where type id 1 begins; ids.size() where all is of type 0
+  std::size_t full_size = 0;  // how many ids there were before truncation
+
+  bool truncated() const { return ids.size() < full_size; }
+};
+
 struct Pipeline;  // the stages
 
 class Tokenizer {
@@ -48,6 +57,17 @@ class Tokenizer {
   // special_tokens() yields the special tokens alone.
   Encoding EncodeTruncated(std::string_view utf8, std::size_t max_tokens,
                            Truncation truncation = Truncation::kRight) const;
+
+  // Two texts, each encoded without special tokens, put together as the file's pair template says. What is
+  // more than `max_tokens` is taken from the longer text first ("longest_first": both lose when half of the
+  // room is too little for the shorter one); special tokens are always kept. Needs CheckPairs().
+  PairEncoding JoinPair(std::span<const TokenId> first, std::span<const TokenId> second,
+                        std::size_t max_tokens, Truncation truncation = Truncation::kRight) const;
+  PairEncoding EncodePair(std::string_view first, std::string_view second, std::size_t max_tokens,
+                          Truncation truncation = Truncation::kRight) const;
+
+  // Whether texts can be paired. The error: what the tokenizer's files lack for it.
+  Status CheckPairs() const;
 
   // Ids that the vocabulary does not have are skipped.
   std::string Decode(std::span<const TokenId> ids, bool skip_special_tokens) const;

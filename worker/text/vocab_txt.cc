@@ -1,5 +1,6 @@
-// ReadVocabTxt: a BERT tokenizer from vocab.txt and tokenizer_config.json, for models without a
+// ReadVocabTxt: a tokenizer of BERT's kind from vocab.txt and tokenizer_config.json, for models without a
 // tokenizer.json.
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -19,12 +20,30 @@ using checkpoint::JsonFields;
 using nlohmann::json;
 
 struct SpecialNames {
-  std::string unk = "[UNK]", cls = "[CLS]", sep = "[SEP]", pad = "[PAD]", mask = "[MASK]";
+  std::string unk, cls, sep, pad, mask;
 };
+
+// What a tokenizer_class of tokenizer_config.json means, where that file says nothing else.
+struct TokenizerClass {
+  std::string_view name;  // "…Fast" is the same
+  SpecialNames special;
+  bool mask_takes_blank;  // the white space before a mask belongs to it
+  PostProcessor (*post_processor)(TokenId cls, TokenId sep);
+};
+
+const SpecialNames kBertNames = {"[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"};
+const SpecialNames kMpnetNames = {"[UNK]", "<s>", "</s>", "<pad>", "<mask>"};
+
+const std::array<TokenizerClass, 3> kClasses = {{
+    {"BertTokenizer", kBertNames, false, PostProcessor::Bert},
+    {"DistilBertTokenizer", kBertNames, false, PostProcessor::Bert},
+    {"MPNetTokenizer", kMpnetNames, true, PostProcessor::Roberta},
+}};
 
 struct Config {
   BertOptions normalizer;
-  SpecialNames special;
+  const TokenizerClass* type = &kClasses[0];
+  SpecialNames special = kClasses[0].special;
   std::vector<AddedToken> added;  // of added_tokens_decoder
 };
 
@@ -38,12 +57,19 @@ std::string ReadSpecial(JsonFields& fields, std::string_view key, const std::str
   return content;
 }
 
-void RefuseOtherTokenizers(JsonFields& fields) {
+const TokenizerClass* ReadClass(JsonFields& fields) {
   const std::string name = fields.String("tokenizer_class", "BertTokenizer");
-  if (name != "BertTokenizer" && name != "BertTokenizerFast") {
-    fields.Fail("tokenizer_class \"" + name +
-                "\" is not supported without a tokenizer.json; supported: BertTokenizer, BertTokenizerFast");
-  }
+  std::string_view base = name;
+  if (base.ends_with("Fast")) base.remove_suffix(4);
+  const auto found = std::ranges::find(kClasses, base, &TokenizerClass::name);
+  if (found != kClasses.end()) return &*found;
+  fields.Fail("tokenizer_class \"" + name +
+              "\" is not supported without a tokenizer.json; supported: BertTokenizer, DistilBertTokenizer, "
+              "MPNetTokenizer, and their Fast forms");
+  return &kClasses[0];
+}
+
+void RefuseOtherSplitting(JsonFields& fields) {
   if (!fields.Bool("do_basic_tokenize", true)) fields.Fail("do_basic_tokenize false is not supported");
   const json* never_split = fields.Find("never_split");
   if (never_split != nullptr && !never_split->empty()) fields.Fail("never_split is not supported");
@@ -71,11 +97,12 @@ Result<Config> ReadConfig(const std::filesystem::path& path) {
   if (!content && content.error().kind == ErrorKind::kNotFound) return config;
   if (!content) return content.error();
   JsonFields fields(*content, path.string());
-  RefuseOtherTokenizers(fields);
+  config.type = ReadClass(fields);
+  RefuseOtherSplitting(fields);
   config.normalizer.lowercase = fields.Bool("do_lower_case", true);
   config.normalizer.strip_accents = fields.Bool("strip_accents", config.normalizer.lowercase);
   config.normalizer.handle_chinese_chars = fields.Bool("tokenize_chinese_chars", true);
-  auto& special = config.special;
+  auto& special = config.special = config.type->special;
   special.unk = ReadSpecial(fields, "unk_token", special.unk);
   special.cls = ReadSpecial(fields, "cls_token", special.cls);
   special.sep = ReadSpecial(fields, "sep_token", special.sep);
@@ -117,14 +144,16 @@ Result<std::vector<AddedToken>> CollectAdded(const Config& config, const Vocabul
   for (const std::string& name : {special.unk, special.cls, special.sep, special.pad, special.mask}) {
     const auto id = vocabulary.Find(name);
     if (!id || !listed.insert(name).second) continue;
-    tokens.push_back({.content = name, .id = *id, .normalized = false, .special = true});
+    const bool lstrip = config.type->mask_takes_blank && name == special.mask;
+    tokens.push_back({.content = name, .id = *id, .lstrip = lstrip, .normalized = false, .special = true});
   }
   if (Status checked = CheckAddedTokens(tokens, vocabulary, where); !checked) return checked.error();
   return tokens;
 }
 
-Result<PostProcessor> MakePostProcessor(const SpecialNames& special, const Vocabulary& vocabulary,
+Result<PostProcessor> MakePostProcessor(const Config& config, const Vocabulary& vocabulary,
                                         const std::string& where) {
+  const SpecialNames& special = config.special;
   const auto cls = vocabulary.Find(special.cls);
   const auto sep = vocabulary.Find(special.sep);
   if (!cls || !sep) {
@@ -132,7 +161,7 @@ Result<PostProcessor> MakePostProcessor(const SpecialNames& special, const Vocab
                    !cls ? special.cls : special.sep,
                    "\"; correct cls_token or sep_token in tokenizer_config.json");
   }
-  return PostProcessor{{*cls}, {*sep}};
+  return config.type->post_processor(*cls, *sep);
 }
 
 }  // namespace
@@ -146,7 +175,7 @@ Result<std::unique_ptr<const Pipeline>> ReadVocabTxt(const std::filesystem::path
   const std::string name = vocab.string();
   auto added = CollectAdded(*config, *vocabulary, config_path.string() + ": added_tokens_decoder");
   if (!added) return added.error();
-  auto post_processor = MakePostProcessor(config->special, *vocabulary, name);
+  auto post_processor = MakePostProcessor(*config, *vocabulary, name);
   if (!post_processor) return post_processor.error();
   auto model = WordPiece::Create(std::move(*vocabulary), {.unk_token = config->special.unk}, name);
   if (!model) return model.error();
