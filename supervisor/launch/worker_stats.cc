@@ -12,7 +12,7 @@
 namespace berth::launch {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef BERTH_SANITIZED
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;

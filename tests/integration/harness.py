@@ -4,7 +4,8 @@
 and talks to it the way operators and clients do: over the admin socket and over TCP. Every wait has a
 deadline and watches for the thing itself (a log line, an event, an answer), never for time to pass.
 
-Environment: BERTH_BIN (folder of berthd, berth, berth-worker, fake-worker), BERTH_TEST_DATA.
+Environment: BERTH_BIN (folder of berthd, berth, berth-worker, fake-worker), BERTH_TEST_DATA, BERTH_TEST_SLOWDOWN
+(of programs under a sanitizer: that many times the deadlines, and only that part of a load).
 """
 
 import http.client
@@ -24,7 +25,8 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("BERTH_BIN", SOURCE / "build/release/bin"))
 DATA = Path(os.environ.get("BERTH_TEST_DATA", SOURCE / "../shared/data"))
-DEADLINE_S = 30.0
+SLOWDOWN = int(os.environ.get("BERTH_TEST_SLOWDOWN", "1"))
+DEADLINE_S = 30.0 * SLOWDOWN
 
 
 def need_data(*parts):

@@ -9,12 +9,12 @@ import signal
 import time
 import unittest
 
-from harness import Daemon, model, wait_until
+from harness import SLOWDOWN, Daemon, model, wait_until
 
-REQUESTS = int(os.environ.get("BERTH_CHAOS_REQUESTS", "10000"))
+REQUESTS = int(os.environ.get("BERTH_CHAOS_REQUESTS", "10000")) // SLOWDOWN
 CONNECTIONS = 64
-KILLS = 100
-KILLS_WITH_BEGUN = 30
+KILLS = 100 // SLOWDOWN
+KILLS_WITH_BEGUN = 30 // SLOWDOWN
 SEED = int(os.environ.get("BERTH_SEED", str(random.SystemRandom().randrange(1 << 30))))
 
 
