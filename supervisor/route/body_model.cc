@@ -74,8 +74,10 @@ class Scanner {
 
   bool Token(char c, Expect& expect) {
     if (expect == Expect::kCommaOrEnd) {
-      if (c == ',') return ++at_, expect = InObject() ? Expect::kKey : Expect::kValue, true;
-      return Close(c, expect);
+      if (c != ',') return Close(c, expect);
+      ++at_;
+      expect = InObject() ? Expect::kKey : Expect::kValue;
+      return true;
     }
     if (expect == Expect::kKey || expect == Expect::kKeyOrEnd) {
       if (c == '}' && expect == Expect::kKeyOrEnd) return Close(c, expect);
@@ -203,7 +205,10 @@ class Scanner {
     } else if (!Digits()) {
       return false;
     }
-    if (at_ < text_.size() && text_[at_] == '.' && (++at_, !Digits())) return false;
+    if (at_ < text_.size() && text_[at_] == '.') {
+      ++at_;
+      if (!Digits()) return false;
+    }
     if (at_ >= text_.size() || (text_[at_] | 0x20) != 'e') return true;
     ++at_;
     if (at_ < text_.size() && (text_[at_] == '+' || text_[at_] == '-')) ++at_;
@@ -218,7 +223,9 @@ class Scanner {
 
   bool Literal() {
     for (std::string_view word : {"true", "false", "null"}) {
-      if (text_.substr(at_, word.size()) == word) return at_ += word.size(), true;
+      if (text_.substr(at_, word.size()) != word) continue;
+      at_ += word.size();
+      return true;
     }
     return false;
   }
