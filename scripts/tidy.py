@@ -2,8 +2,8 @@
 """Holds the structure of the code (STYLE in a machine's hands): `scripts/dev tidy`.
 
 Checks the direction of includes between folders, that decision files stay pure (no asio, no process, no
-file, no clock), that torch is included only where the design says, and the size of files. Prints every
-breach as `file:line: what, and what to do`; exit status 1 when there is one.
+file, no clock), that torch is included only where the design says, what coroutines take, and the size of files and
+functions. Prints every breach as `file:line: what, and what to do`; exit status 1 when there is one.
 """
 
 import re
@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_FILE = 500
+LONGEST_FUNCTION = 70  # from its name to its closing brace; a table at namespace level is no function
 
 # Which folders a folder may include from, besides itself.
 MAY_INCLUDE = {
@@ -78,13 +79,76 @@ def check_size(path, lines):
         yield f"{path}: {len(lines)} lines, {LONGEST_FILE} at most; is there a second idea in it?"
 
 
+# What braces do not count in: comments, literals, preprocessor lines.
+NO_CODE = re.compile(r"""//[^\n]*|/\*.*?\*/|R"(?P<mark>[^(\s]*)\(.*?\)(?P=mark)"|"(?:\\.|[^"\\\n])*\"|"""
+                     r"""(?<![0-9A-Fa-f])'(?:\\.|[^'\\\n])*'|^[ \t]*\#(?:\\\n|[^\n])*""", re.S | re.M)
+SCOPE = re.compile(r"(template\s*<.*>\s*)?(inline\s+)?(namespace|extern|class|struct|union|enum)\b(?!.*\)\s*$)", re.S)
+LAMBDA = re.compile(r"\]\s*\([^;]*$")
+
+
+def blank(match):
+    return re.sub(r"[^\n]", " ", match.group())
+
+
+def begins_function(head):
+    """Whether the text between the last ; { or } and an opening brace is a function's; not in a function."""
+    name = head.split("(", 1)[0]
+    if "(" not in head or SCOPE.match(head):
+        return False
+    return "=" not in name or "operator" in name or LAMBDA.search(head) is not None
+
+
+def functions(text):
+    """First line and number of lines of each function; lambdas and local classes count as part of theirs."""
+    code = NO_CODE.sub(blank, text)
+    head_at, depth, body_depth, start = 0, 0, None, 0
+    for brace in re.finditer(r"[{};]", code):
+        at, what = brace.start(), brace.group()
+        depth += {"{": 1, "}": -1, ";": 0}[what]
+        if body_depth is None:
+            head = code[head_at:at]
+            if what == "{" and begins_function(head.strip()):
+                body_depth, start = depth, at - len(head.lstrip())
+            else:
+                head_at = at + 1
+        elif what == "}" and depth < body_depth:
+            body_depth = None
+            # Else a member was initialised with braces, and the body is still to come.
+            if not re.compile(r"\s*[,{]").match(code, at + 1):
+                yield code.count("\n", 0, start) + 1, code.count("\n", start, at) + 1
+                head_at = at + 1
+
+
+def check_functions(path, lines):
+    for first, count in functions("\n".join(lines)):
+        if count > LONGEST_FUNCTION:
+            yield (f"{path}:{first}: a function of {count} lines, {LONGEST_FUNCTION} at most; name its parts, or move "
+                   f"its table out")
+
+
+# A coroutine outlives the expression that calls it, and a temporary does not. So it takes values, T& and T* to what
+# outlives it by construction, and const T& of our own types, which nobody makes in passing; none of these:
+COROUTINE = re.compile(r"awaitable<[^;{}()]*>\s+[\w:]+\(([^;{}]*?)\)\s*(?:const|override|final|noexcept|=|;|\{)")
+BINDS_TEMPORARY = re.compile(r"\b(?:\w*string_view|span<[^()]*>)\s|const std::[\w:]+(?:<[^()]*>)?\s*&|&&")
+
+
+def check_coroutines(path, lines):
+    text = NO_CODE.sub(blank, "\n".join(lines))
+    for coroutine in COROUTINE.finditer(text):
+        found = BINDS_TEMPORARY.search(coroutine.group(1))
+        if found:
+            line = text.count("\n", 0, coroutine.start()) + 1
+            yield (f"{path}:{line}: \"{found.group().strip()}\" may be gone when the coroutine goes on; take a value, or "
+                   f"T& from its owner")
+
+
 def main():
     breaches = []
     for path in sources():
         if not (ROOT / path).exists():
             continue
         lines = (ROOT / path).read_text().splitlines()
-        for check in (check_includes, check_pure, check_size):
+        for check in (check_includes, check_pure, check_size, check_functions, check_coroutines):
             breaches += check(path, lines)
     print("\n".join(breaches) if breaches else "tidy: the structure holds")
     return 1 if breaches else 0

@@ -35,9 +35,9 @@ MetricRow Process(std::string_view name, MetricType type, std::string_view help)
 }
 
 // clang-format off
-const std::vector<MetricRow>& Rows() {
-  static const std::vector<MetricRow> rows = {
-      // HTTP, as clients of the API see it.
+// HTTP, as clients of the API see it.
+std::vector<MetricRow> HttpRows() {
+  return {
       Counter("http_requests_total", {"route", "method", "code"}, "HTTP requests answered, by route, method and status code."),
       Histogram("http_request_duration_seconds", {"route", "code_class"}, LatencyBounds(), "Time from the first byte of a request to the last byte of its answer."),
       Gauge("http_requests_in_flight", {"route"}, "HTTP requests that have not been answered yet."),
@@ -50,8 +50,12 @@ const std::vector<MetricRow>& Rows() {
       Counter("sse_keepalives_total", {}, "Comment pings sent on event streams whose worker was silent."),
       Counter("upstream_retries_total", {"model", "reason"}, "Requests offered to another replica because the first had not begun them."),
       Counter("upstream_errors_total", {"model", "kind"}, "Failures of a connection to a worker, by kind."),
+  };
+}
 
-      // Requests to models.
+// Requests to models.
+std::vector<MetricRow> RequestRows() {
+  return {
       Counter("requests_total", {"model", "task", "outcome"}, "Requests to models that reached their end, by outcome."),
       Histogram("request_duration_seconds", {"model", "task"}, LatencyBounds(), "Time from the arrival of a request to the end of its answer."),
       Histogram("request_queue_seconds", {"model"}, LatencyBounds(), "Time a request waited for a replica."),
@@ -62,15 +66,23 @@ const std::vector<MetricRow>& Rows() {
       Counter("requests_rejected_total", {"model", "reason"}, "Requests refused after they were routed to a model, by reason."),
       Counter("prompt_tokens_total", {"model"}, "Tokens of inputs.", kFromWorker),
       Histogram("request_prompt_tokens", {"model"}, TokenBounds(), "Tokens of the inputs of one request.", kFromWorker),
+  };
+}
 
-      // Batching, as workers report it.
+// Batching, as workers report it.
+std::vector<MetricRow> BatchRows() {
+  return {
       Histogram("batch_size", {"model"}, BatchBounds(), "Sequences in one batch.", kFromWorker),
       Histogram("batch_tokens", {"model"}, TokenBounds(), "Tokens in one batch, padding included.", kFromWorker),
       Histogram("batch_fill_ratio", {"model"}, RatioBounds(), "Tokens in one batch, padding included, over the most that a batch may have.", kFromWorker),
       Histogram("batch_padding_ratio", {"model"}, RatioBounds(), "Padding in one batch over all its tokens.", kFromWorker),
       Counter("batches_total", {"model"}, "Batches computed.", kFromWorker),
+  };
+}
 
-      // Lifecycle.
+// Lifecycle.
+std::vector<MetricRow> LifecycleRows() {
+  return {
       Gauge("model_state", {"model", "state"}, "1 for the state that a model is in, 0 for the others."),
       Gauge("model_ready", {"model"}, "Replicas of a model that take requests."),
       Histogram("model_load_seconds", {"model", "stage"}, LatencyBounds(), "Time a replica spent in one stage of its load."),
@@ -87,14 +99,22 @@ const std::vector<MetricRow>& Rows() {
       Counter("replica_cpu_seconds_total", {"model", "replica"}, "CPU time of a replica's worker processes."),
       Gauge("replica_open_fds", {"model", "replica"}, "Open file descriptors of a worker process."),
       Gauge("replica_info", {"model", "replica", "pid", "build"}, "1 for each worker process, with its pid and build."),
+  };
+}
 
-      // The ledger.
+// The ledger.
+std::vector<MetricRow> LedgerRows() {
+  return {
       Gauge("device_memory_total_bytes", {"device"}, "Memory of a device that replicas may reserve."),
       Gauge("device_memory_reserved_bytes", {"device", "model"}, "Memory of a device that the replicas of a model have reserved."),
       Gauge("device_memory_used_bytes", {"device", "model", "replica", "source"}, "Memory of a device that a replica uses, by who measured it."),
       Gauge("device_memory_headroom_bytes", {"device"}, "Memory of a device that is not reserved."),
+  };
+}
 
-      // The daemon.
+// The daemon.
+std::vector<MetricRow> DaemonRows() {
+  return {
       Gauge("build_info", {"version"}, "1, with the version of the daemon."),
       Counter("admin_commands_total", {"command", "result"}, "Commands that changed something, given over the admin socket."),
       Histogram("event_loop_lag_seconds", {}, LatencyBounds(), "How late the control loop runs what is due."),
@@ -106,9 +126,19 @@ const std::vector<MetricRow>& Rows() {
       Process("process_max_fds", kGauge, "Maximum number of open file descriptors."),
       Process("process_start_time_seconds", kGauge, "Start time of the process since unix epoch in seconds."),
   };
-  return rows;
 }
 // clang-format on
+
+const std::vector<MetricRow>& Rows() {
+  static const std::vector<MetricRow> rows = [] {
+    std::vector<MetricRow> all;
+    for (const auto& part : {HttpRows(), RequestRows(), BatchRows(), LifecycleRows(), LedgerRows(), DaemonRows()}) {
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    return all;
+  }();
+  return rows;
+}
 
 }  // namespace
 

@@ -130,21 +130,13 @@ struct Hostile {
   std::string named;
 };
 
-std::vector<Hostile> HostilePackets() {
+// What is wrong with a packet as such, or with a message that is no ready and no beat.
+std::vector<Hostile> HostileMessages() {
   const std::string deep_list(kMaxPacket, '[');
   std::string deep_object;
   while (deep_object.size() + 5 < kMaxPacket) deep_object += R"({"a":)";
   const std::string nested =
       R"({"type":"drained","x":)" + std::string(20'000, '[') + std::string(20'000, ']') + "}";
-  std::string many = R"("counters":{"c0":1)";
-  for (int i = 1; i < 300; ++i) many += ",\"c" + std::to_string(i) + "\":1";
-  many += "}";
-  auto counters = [](std::string_view value) {
-    return Beat(R"("counters":{"a":)" + std::string(value) + "}");
-  };
-  auto histogram = [](std::string_view value) {
-    return Beat(R"("histograms":{"h":)" + std::string(value) + "}");
-  };
   return {
       {"", "empty"},
       {std::string(kMaxPacket + 1, ' '), "65537"},
@@ -183,6 +175,11 @@ std::vector<Hostile> HostilePackets() {
       {R"({"type":"failed","reason":"x"})", "permanent is missing"},
       {R"({"type":"failed","reason":"x","permanent":1})", "permanent"},
       {R"({"type":"failed","reason":null,"permanent":true})", "reason"},
+  };
+}
+
+std::vector<Hostile> HostileReadies() {
+  return {
       {Ready(kCapabilities, "0"), "window"},
       {Ready(kCapabilities, "65537"), "window"},
       {Ready(kCapabilities, "-8"), "window"},
@@ -198,6 +195,20 @@ std::vector<Hostile> HostilePackets() {
       {Ready(R"({"kind":"e","context":1,"dimensions":1,"routes":[1]})", "1"), "capabilities.routes"},
       {R"({"type":"ready","capabilities":)" + std::string(kCapabilities) + R"(,"window":1})",
        "memory is missing"},
+  };
+}
+
+std::vector<Hostile> HostileBeats() {
+  std::string many = R"("counters":{"c0":1)";
+  for (int i = 1; i < 300; ++i) many += ",\"c" + std::to_string(i) + "\":1";
+  many += "}";
+  auto counters = [](std::string_view value) {
+    return Beat(R"("counters":{"a":)" + std::string(value) + "}");
+  };
+  auto histogram = [](std::string_view value) {
+    return Beat(R"("histograms":{"h":)" + std::string(value) + "}");
+  };
+  return {
       {R"({"type":"beat","steps":-1,"begun":0,)" + std::string(kMemory) + "}", "steps"},
       {R"({"type":"beat","steps":9223372036854775807,"begun":0,)" + std::string(kMemory) + "}", "steps"},
       {R"({"type":"beat","steps":1,"begun":0,"memory":{"rss_anon":-1,"vm_data":1,"peak_rss":1}})",
@@ -224,11 +235,13 @@ std::vector<Hostile> HostilePackets() {
 }
 
 TEST(Control, HostilePacketsAreRefusedByName) {
-  for (const Hostile& hostile : HostilePackets()) {
-    const auto decoded = DecodeFromWorker(hostile.packet);
-    ASSERT_FALSE(decoded) << hostile.packet.substr(0, 200);
-    EXPECT_THAT(decoded.error().message, HasSubstr(hostile.named)) << hostile.packet.substr(0, 200);
-    EXPECT_EQ(decoded.error().kind, ErrorKind::kInvalid);
+  for (const auto& packets : {HostileMessages(), HostileReadies(), HostileBeats()}) {
+    for (const Hostile& hostile : packets) {
+      const auto decoded = DecodeFromWorker(hostile.packet);
+      ASSERT_FALSE(decoded) << hostile.packet.substr(0, 200);
+      EXPECT_THAT(decoded.error().message, HasSubstr(hostile.named)) << hostile.packet.substr(0, 200);
+      EXPECT_EQ(decoded.error().kind, ErrorKind::kInvalid);
+    }
   }
 }
 
