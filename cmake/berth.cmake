@@ -7,7 +7,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LES
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
   list(APPEND BERTH_WARNINGS -Wextra-semi -Wimplicit-fallthrough -Wunreachable-code-aggressive -Wcomma
-    -Wshadow-all -Wshorten-64-to-32 -Wdeprecated-copy-dtor)
+    -Wshorten-64-to-32 -Wdeprecated-copy-dtor)
   # libstdc++ 12's std::stable_sort uses std::get_temporary_buffer; what we call that is deprecated, g++ tells.
   list(APPEND BERTH_WARNINGS -Wno-deprecated-declarations)
 endif()
