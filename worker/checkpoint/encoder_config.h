@@ -9,6 +9,7 @@
 #include <string>
 
 #include "supervisor/base/result.h"
+#include "worker/checkpoint/encoder_architecture.h"
 
 namespace berth::checkpoint {
 
@@ -19,25 +20,27 @@ enum class Activation {
   kSilu,  // "silu", "swish"
 };
 
-enum class Task {
-  kEmbedding,  // one vector per text
-  kRanking,    // one score per pair of texts: a cross-encoder
-};
-
 struct EncoderConfig {
+  Family family = Family::kBert;
   Task task = Task::kEmbedding;
   std::string architecture;  // "BertModel", or the head's class around it: "BertForMaskedLM"
   std::int64_t vocab_size = 0;
   std::int64_t hidden_size = 0;
-  std::int64_t layers = 0;  // num_hidden_layers
-  std::int64_t heads = 0;   // num_attention_heads; divides hidden_size
+  std::int64_t layers = 0;
+  std::int64_t heads = 0;  // divides hidden_size
   std::int64_t intermediate_size = 0;
-  std::int64_t positions = 0;    // max_position_embeddings
-  std::int64_t token_types = 0;  // type_vocab_size
+  std::int64_t positions = 0;  // rows of the position table: max_position_embeddings
+  // MPNet: the row of the position table that padding has. Positions are counted from the next one on, and a
+  // token whose id is this number has this row and is not counted. -1: positions are 0, 1, …
+  std::int64_t padding_index = -1;
+  std::int64_t token_types = 0;       // 0: the family has none
+  std::int64_t relative_buckets = 0;  // rows of the table of relative biases; 0: the family has none
   Activation activation = Activation::kGelu;
   double layer_norm_eps = 1e-12;
 
   std::int64_t head_size() const { return hidden_size / heads; }
+  // Of one sequence, special tokens included.
+  std::int64_t max_tokens() const { return positions - (padding_index + 1); }
 };
 
 // `name` is what messages call the file. Errors: an architecture or a value that is not supported, by name; a

@@ -214,8 +214,11 @@ std::string_view PoolingName(Pooling pooling) {
 
 Result<SentenceConfig> ReadSentenceConfig(const std::filesystem::path& dir, const EncoderConfig& encoder) {
   SentenceConfig config;
-  config.max_tokens = encoder.positions;
-  if (Status done = ApplyModules(dir, encoder, config); !done) return done.error();
+  config.max_tokens = encoder.max_tokens();
+  if (encoder.task == Task::kRanking) config.normalize = false;
+  if (encoder.task == Task::kEmbedding) {
+    if (Status done = ApplyModules(dir, encoder, config); !done) return done.error();
+  }
   if (Status done = ApplyLimits(dir, config); !done) return done.error();
   if (Status done = ApplyPrompts(dir, config); !done) return done.error();
   return config;

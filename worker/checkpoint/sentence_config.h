@@ -2,7 +2,8 @@
 // directory say (modules.json, 1_Pooling/config.json, sentence_bert_config.json,
 // config_sentence_transformers.json). Files that are absent mean: mean pooling, normalised (clients of
 // /v1/embeddings expect unit vectors), no prompts, as many tokens as the model has positions. With a
-// modules.json the vectors are normalised exactly if it lists Normalize.
+// modules.json the vectors are normalised exactly if it lists Normalize. Of a reranker, which makes no vectors,
+// only the limits and prompts count.
 #pragma once
 
 #include <cstdint>

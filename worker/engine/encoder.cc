@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -14,16 +15,28 @@
 #include "worker/checkpoint/encoder_config.h"
 #include "worker/checkpoint/safetensors.h"
 #include "worker/kernels/torch_compat.h"
-#include "worker/models/bert.h"
+#include "worker/models/family.h"
+#include "worker/models/packed_tokens.h"
 #include "worker/models/pooling.h"
+#include "worker/models/ranking_head.h"
+#include "worker/models/transformer_encoder.h"
 #include "worker/weights/weights.h"
 
 namespace berth::engine {
 namespace {
 
-// Heads and leftovers that published checkpoints carry and sentence vectors do not use.
-constexpr std::array<std::string_view, 6> kIgnored = {"pooler.",     "cls.",        "embeddings.position_ids",
-                                                      "classifier.", "qa_outputs.", "dropout."};
+// Heads and leftovers that published checkpoints carry and the task does not need.
+constexpr std::array<std::string_view, 11> kIgnored = {"pooler.",
+                                                       "cls.",
+                                                       "classifier.",
+                                                       "pre_classifier.",
+                                                       "qa_outputs.",
+                                                       "lm_head.",
+                                                       "vocab_transform.",
+                                                       "vocab_layer_norm.",
+                                                       "vocab_projector.",
+                                                       "dropout.",
+                                                       "embeddings.position_ids"};
 
 constexpr std::size_t kUnknownShown = 5;
 
@@ -53,18 +66,26 @@ struct Encoder::Parts {
   checkpoint::EncoderConfig config;
   checkpoint::SentenceConfig sentence;
   weights::WeightReader weights;  // keeps the file mapped
-  models::Bert bert;
+  models::TransformerEncoder encoder;
+  std::optional<models::RankingHead> ranking;  // when that is the task
 
-  Parts(const checkpoint::EncoderConfig& encoder, checkpoint::SentenceConfig pooled,
+  Parts(const checkpoint::EncoderConfig& from, checkpoint::SentenceConfig pooled,
         weights::WeightReader reader)
-      : config(encoder), sentence(std::move(pooled)), weights(std::move(reader)), bert(config, weights) {}
+      : config(from), sentence(std::move(pooled)), weights(std::move(reader)), encoder(config, weights) {
+    if (config.task == Task::kRanking) ranking.emplace(config, weights);
+  }
+
+  Status Check(const Sequence& sequence) const;
+  models::PackedTokens Pack(std::span<const Sequence> sequences, std::span<const std::size_t> piece) const;
+  at::Tensor Reduce(const at::Tensor& hidden, std::span<const Sequence> sequences,
+                    std::span<const std::size_t> piece) const;
 };
 
 Encoder::Encoder(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Encoder::~Encoder() = default;
 
 Task Encoder::task() const { return parts_->config.task; }
-int Encoder::dimensions() const { return static_cast<int>(parts_->config.hidden_size); }
+int Encoder::dimensions() const { return parts_->ranking ? 1 : static_cast<int>(parts_->config.hidden_size); }
 int Encoder::max_tokens() const { return static_cast<int>(parts_->sentence.max_tokens); }
 int Encoder::vocab_size() const { return static_cast<int>(parts_->config.vocab_size); }
 const checkpoint::SentenceConfig& Encoder::sentence() const { return parts_->sentence; }
@@ -79,7 +100,8 @@ Result<std::unique_ptr<Encoder>> Encoder::Load(const std::filesystem::path& dir,
   try {
     kernels::AvoidShapeCaches();
     c10::InferenceMode inference;
-    weights::WeightReader reader(std::move(*checkpoint), {"bert."}, options.budget, options.progress);
+    weights::WeightReader reader(std::move(*checkpoint), {std::string(models::RowOf(config->family).prefix)},
+                                 options.budget, options.progress);
     auto parts = std::make_unique<Parts>(*config, std::move(*sentence), std::move(reader));
     const auto unused = parts->weights.Finish(kIgnored);
     if (!unused) return unused.error();
@@ -90,41 +112,51 @@ Result<std::unique_ptr<Encoder>> Encoder::Load(const std::filesystem::path& dir,
   }
 }
 
-namespace {
-
-Status CheckSequence(const Sequence& sequence, int max_tokens, int vocab_size) {
+Status Encoder::Parts::Check(const Sequence& sequence) const {
+  const auto most = static_cast<std::size_t>(sentence.max_tokens);
   if (sequence.ids.empty()) return Invalid("an input without tokens");
-  if (sequence.ids.size() > static_cast<std::size_t>(max_tokens)) {
-    return Invalid("an input of ", sequence.ids.size(), " tokens; the model takes at most ", max_tokens);
+  if (sequence.ids.size() > most) {
+    return Invalid("an input of ", sequence.ids.size(), " tokens; the model takes at most ", most);
   }
   if (sequence.second > sequence.ids.size()) {
     return Invalid("a second text that begins at token ", sequence.second, " of ", sequence.ids.size());
   }
+  if (sequence.second > 0 && config.token_types == 1) {
+    return Invalid("a pair of texts; the model has one token type and tells no second text apart");
+  }
   for (const std::int32_t id : sequence.ids) {
-    if (id < 0 || id >= vocab_size)
-      return Invalid("token id ", id, " is outside of the vocabulary of ", vocab_size);
+    if (id >= 0 && id < config.vocab_size) continue;
+    return Invalid("token id ", id, " is outside of the vocabulary of ", config.vocab_size);
   }
   return Ok();
 }
 
-models::PackedTokens Pack(std::span<const Sequence> sequences, std::span<const std::size_t> piece) {
-  models::PackedTokens packed;
-  std::int64_t tokens = 0;
-  for (const std::size_t i : piece) {
-    packed.lengths.push_back(static_cast<std::int64_t>(sequences[i].ids.size()));
-    tokens += packed.lengths.back();
-  }
-  packed.ids = at::empty({tokens}, at::kLong);
-  packed.positions = at::empty({tokens}, at::kLong);
-  auto* ids = packed.ids.data_ptr<std::int64_t>();
-  auto* positions = packed.positions.data_ptr<std::int64_t>();
-  for (const std::size_t i : piece) {
-    ids = std::copy(sequences[i].ids.begin(), sequences[i].ids.end(), ids);
-    std::iota(positions, positions + sequences[i].ids.size(), 0);
-    positions += sequences[i].ids.size();
-  }
-  return packed;
+models::PackedTokens Encoder::Parts::Pack(std::span<const Sequence> sequences,
+                                          std::span<const std::size_t> piece) const {
+  std::vector<models::TokenRow> rows;
+  rows.reserve(piece.size());
+  for (const std::size_t i : piece) rows.push_back({sequences[i].ids, sequences[i].second});
+  return models::Pack(rows, config.padding_index);
 }
+
+// One row for each sequence of the piece: what the task makes of its hidden states.
+at::Tensor Encoder::Parts::Reduce(const at::Tensor& hidden, std::span<const Sequence> sequences,
+                                  std::span<const std::size_t> piece) const {
+  std::vector<at::Tensor> rows;
+  rows.reserve(piece.size());
+  std::int64_t row = 0;
+  for (const std::size_t i : piece) {
+    const auto length = static_cast<std::int64_t>(sequences[i].ids.size());
+    const auto skip = static_cast<std::int64_t>(sequences[i].skip);
+    rows.push_back(ranking ? hidden[row]
+                           : models::Pool(hidden.narrow(0, row, length), sentence.pooling, skip));
+    row += length;
+  }
+  const at::Tensor stacked = at::stack(rows);
+  return ranking ? (*ranking)(stacked).contiguous() : stacked;
+}
+
+namespace {
 
 // How many of `order`, from `begin` on, make one piece: at least one.
 std::size_t PieceEnd(std::span<const Sequence> sequences, std::span<const std::size_t> order,
@@ -146,22 +178,18 @@ std::vector<std::size_t> ShortestFirst(std::span<const Sequence> sequences) {
   return order;
 }
 
-// Pools one piece's hidden states and hands the vectors out.
-Status Deliver(const at::Tensor& hidden, std::span<const Sequence> sequences,
-               std::span<const std::size_t> piece, checkpoint::Pooling pooling, const Sink& sink) {
-  std::int64_t row = 0;
+// Hands out the rows of `results`, one for each sequence of the piece.
+Status Deliver(const at::Tensor& results, std::span<const std::size_t> piece, const Sink& sink) {
+  const auto width = static_cast<std::size_t>(results.size(1));
+  const float* row = results.data_ptr<float>();
   for (const std::size_t i : piece) {
-    const auto length = static_cast<std::int64_t>(sequences[i].ids.size());
-    const at::Tensor vector =
-        models::Pool(hidden.narrow(0, row, length), pooling, static_cast<std::int64_t>(sequences[i].skip))
-            .contiguous();
-    const std::span<const float> values(vector.data_ptr<float>(), static_cast<std::size_t>(vector.numel()));
+    const std::span<const float> values(row, width);
     if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) {
       return MakeError(ErrorKind::kInternal,
                        "the model's output is not a finite number; its weights are damaged");
     }
     sink(i, values);
-    row += length;
+    row += width;
   }
   return Ok();
 }
@@ -170,7 +198,7 @@ Status Deliver(const at::Tensor& hidden, std::span<const Sequence> sequences,
 
 Status Encoder::Encode(std::span<const Sequence> sequences, const Sink& sink) {
   for (const Sequence& sequence : sequences) {
-    if (Status good = CheckSequence(sequence, max_tokens(), vocab_size()); !good) return good;
+    if (Status good = parts_->Check(sequence); !good) return good;
   }
   const std::vector<std::size_t> order = ShortestFirst(sequences);
   try {
@@ -178,8 +206,9 @@ Status Encoder::Encode(std::span<const Sequence> sequences, const Sink& sink) {
     for (std::size_t begin = 0; begin < order.size();) {
       const std::size_t end = PieceEnd(sequences, order, begin);
       const std::span<const std::size_t> piece(order.data() + begin, end - begin);
-      const at::Tensor hidden = parts_->bert.Forward(Pack(sequences, piece), steps_);
-      if (Status done = Deliver(hidden, sequences, piece, parts_->sentence.pooling, sink); !done) return done;
+      const at::Tensor hidden = parts_->encoder.Forward(parts_->Pack(sequences, piece), steps_);
+      const at::Tensor results = parts_->Reduce(hidden, sequences, piece);
+      if (Status done = Deliver(results, piece, sink); !done) return done;
       begin = end;
     }
   } catch (const std::exception& error) {

@@ -117,8 +117,8 @@ Batch Engine::Choose() const {
   std::vector<Waiting> waiting;
   waiting.reserve(entries_.size());
   for (const auto& entry : entries_) {
-    waiting.push_back({std::span<const int>(entry->lengths).subspan(entry->next), entry->since,
-                       entry->served});
+    waiting.push_back(
+        {std::span<const int>(entry->lengths).subspan(entry->next), entry->since, entry->served});
   }
   return NextBatch(waiting, options_.limits, Clock::now());
 }
@@ -157,7 +157,8 @@ void Engine::RunBatch(const Batch& batch, const std::vector<Place>& places) {
   sequences.reserve(places.size());
   for (const Place& place : places) {
     const Job& job = *place.entry->job;
-    sequences.push_back({job.inputs[place.input], job.skip, job.seconds.empty() ? 0 : job.seconds[place.input]});
+    sequences.push_back(
+        {job.inputs[place.input], job.skip, job.seconds.empty() ? 0 : job.seconds[place.input]});
   }
   const Sink sink = [&](std::size_t index, std::span<const float> vector) { Store(places[index], vector); };
   if (Status done = encode_(sequences, sink); !done) FailBatch(places, done.error());

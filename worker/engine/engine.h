@@ -110,9 +110,9 @@ class Engine {
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Entry>> entries_;  // oldest first; guarded by mutex_, but an entry's progress
                                                 // (`next`, `served`, `missing`) is the compute thread's alone
-  bool draining_ = false;  // guarded by mutex_
-  bool stopping_ = false;  // guarded by mutex_
-  std::thread thread_;     // last: starts when all else is there
+  bool draining_ = false;                       // guarded by mutex_
+  bool stopping_ = false;                       // guarded by mutex_
+  std::thread thread_;                          // last: starts when all else is there
 };
 
 }  // namespace berth::engine

@@ -12,7 +12,10 @@ namespace berth::kernels {
 // whole sequence. `q`, `k`, `v`: [tokens, heads * head_size] float32, the sequences one after another with
 // `lengths` tokens each (positive, summing to `tokens`). Returns the same shape. Neighbours of equal length
 // are computed together, so a batch sorted by length needs the fewest calls.
+//
+// `bias`: undefined, or what is added to the scores before the softmax by how far the key is from the query,
+// [heads, 2n − 1] float32, contiguous: column n − 1 + j − i for query i and key j. No length may be above n.
 at::Tensor Attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                     std::span<const std::int64_t> lengths, std::int64_t heads);
+                     std::span<const std::int64_t> lengths, std::int64_t heads, const at::Tensor& bias = {});
 
 }  // namespace berth::kernels

@@ -288,6 +288,62 @@ TEST(Encoder, IdsAndLengthsOutOfRangeAreErrors) {
   }
 }
 
+Status EncodeOne(Encoder& encoder, const Sequence& sequence) {
+  return encoder.Encode({&sequence, 1}, [](std::size_t, std::span<const float>) {});
+}
+
+TEST(Encoder, ASecondTextMayBeginAtTheEndAndNotBehindIt) {
+  TinyBert tiny;
+  const auto encoder = LoadOrNull(tiny.Write());
+  const Ids ids = {1, 2, 3};
+  EXPECT_TRUE(EncodeOne(*encoder, {ids, 0, 3}));
+  const Status behind = EncodeOne(*encoder, {ids, 0, 4});
+  ASSERT_FALSE(behind);
+  EXPECT_EQ(behind.error().kind, ErrorKind::kInvalid);
+  EXPECT_NE(behind.error().message.find("token 4 of 3"), std::string::npos) << behind.error().message;
+}
+
+TEST(Encoder, APairForAModelOfOneTokenTypeIsAnError) {
+  TinyBert tiny;
+  tiny.config["type_vocab_size"] = 1;
+  auto& types = tiny.tensors["embeddings.token_type_embeddings.weight"];
+  types.shape = {1, TinyBert::kHidden};
+  types.values.resize(TinyBert::kHidden);
+  const auto encoder = LoadOrNull(tiny.Write());
+  const Ids ids = {1, 2, 3};
+  EXPECT_TRUE(EncodeOne(*encoder, {ids}));
+  const Status pair = EncodeOne(*encoder, {ids, 0, 1});
+  ASSERT_FALSE(pair);
+  EXPECT_EQ(pair.error().kind, ErrorKind::kInvalid);
+}
+
+TEST(Encoder, ARerankerMakesOneNumberOfAPair) {
+  TinyBert tiny;
+  tiny.MakeReranker();
+  const auto encoder = LoadOrNull(tiny.Write());
+  ASSERT_TRUE(encoder);
+  EXPECT_EQ(encoder->task(), Task::kRanking);
+  EXPECT_EQ(encoder->dimensions(), 1);
+  const auto scores = EncodeAll(*encoder, {{1, 2, 3}, {3, 2, 1}});
+  EXPECT_EQ(scores[0].size(), 1u);
+  EXPECT_GT(LargestDifference(scores[0], scores[1]), 1e-4);
+}
+
+TEST(Encoder, ARerankerWithoutItsHeadIsRefusedByTheTensorsName) {
+  for (const std::string name : {"pooler.dense.weight", "classifier.weight", "classifier.bias"}) {
+    TinyBert tiny;
+    tiny.MakeReranker();
+    tiny.tensors.erase(name);
+    const std::string error = LoadError(tiny.Write());
+    EXPECT_NE(error.find("\"" + name + "\""), std::string::npos) << error;
+  }
+}
+
+TEST(Encoder, AnEmbeddingModelIsNoReranker) {
+  TinyBert tiny;
+  EXPECT_EQ(LoadOrNull(tiny.Write())->task(), Task::kEmbedding);
+}
+
 TEST(Encoder, AWeightThatIsNotANumberIsFoundOut) {
   TinyBert tiny;
   tiny.tensors["encoder.layer.0.output.dense.bias"].values[3] = std::nanf("");

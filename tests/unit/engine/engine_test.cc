@@ -21,13 +21,15 @@ class FakeModel {
       const float vector[] = {static_cast<float>(sequences[i].ids[0]),
                               static_cast<float>(sequences[i].ids.size())};
       sink(i, vector);
+      seconds.push_back(sequences[i].second);
     }
     return Ok();
   }
 
   bool hold = false;  // before the engine starts
   Status answer = Ok();
-  std::vector<int> batches;  // sizes; read after the engine has ended
+  std::vector<int> batches;          // sizes; read after the engine has ended
+  std::vector<std::size_t> seconds;  // of the sequences that ran; read after the engine has ended
   std::counting_semaphore<> entered{0};
   std::counting_semaphore<> proceed{0};
 };
@@ -70,6 +72,16 @@ TEST_F(EngineTest, VectorsComeInTheOrderOfTheInputsWhateverTheirLengths) {
   engine->Submit(one.job);
   ASSERT_EQ(one.end.get(), JobEnd::kDone);
   EXPECT_EQ(one.job->vectors, (std::vector<float>{7, 3, 5, 1, 6, 2}));
+}
+
+TEST_F(EngineTest, PairsKeepTheirSecondTextsWhateverTheirLengths) {
+  Start();
+  Waited pairs = MakeJob({{7, 7, 7}, {5, 5}});
+  pairs.job->seconds = {2, 1};
+  engine->Submit(pairs.job);
+  ASSERT_EQ(pairs.end.get(), JobEnd::kDone);
+  engine.reset();
+  EXPECT_EQ(model.seconds, (std::vector<std::size_t>{1, 2})) << "the shorter one runs first";
 }
 
 TEST_F(EngineTest, ManyInputsAreSpreadOverBatches) {

@@ -67,6 +67,14 @@ class TinyBert {
   TinyBert(const TinyBert&) = delete;
   TinyBert& operator=(const TinyBert&) = delete;
 
+  // A cross-encoder with one label.
+  void MakeReranker() {
+    config["architectures"] = {"BertForSequenceClassification"};
+    config["num_labels"] = 1;
+    AddPair("pooler.dense", {kHidden, kHidden});
+    AddPair("classifier", {1, kHidden});
+  }
+
   // Writes the files. `dtype`: "F32", "BF16" or any other name (written as F32 bytes under that name).
   const std::filesystem::path& Write(const std::string& dtype = "F32", const std::string& prefix = "",
                                      std::size_t header_padding = 0) const {
