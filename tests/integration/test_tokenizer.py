@@ -82,15 +82,15 @@ class Tokenizer(unittest.TestCase):
         texts = list(tokenizer_texts.generate(TEXTS, SEED))
         cls.pairs = list(zip(texts, texts[1:] + texts[:1]))
 
-    def compare(self, folder, one_segment=False):
-        """`one_segment`: the original marks nothing as a second segment here; the peer does."""
+    def compare(self, folder, roberta=False):
+        """`roberta`: pairs have two separators between the texts, and the original marks nothing as a second segment."""
         mine, peer = ours(folder, self.pairs), theirs(folder, self.pairs)
         self.assertEqual((len(mine), len(peer)), (TEXTS, TEXTS))
         tokens = 0
         for (text, pair), own, other in zip(self.pairs, mine, peer):
             if pair == "":  # the peer takes an empty second text for none; to the original it is a text
-                other["pair"], other["second"] = other["ids"] + other["ids"][-1:], len(other["ids"])
-            if one_segment:
+                other["pair"], other["second"] = other["ids"] + other["ids"][-1:] * (2 if roberta else 1), len(other["ids"])
+            if roberta:  # the peer gives the second text type 1
                 other["second"] = len(other["pair"])
             for key, value in own.items():
                 self.assertEqual(value, other[key], f"{key} of {text!a}" + (f" and {pair!a}" if key == "pair" else ""))
@@ -123,7 +123,7 @@ class Tokenizer(unittest.TestCase):
                 folder = Path(parent) / name
                 folder.mkdir()
                 write_character_model(folder, texts, *stages)
-                self.compare(folder, one_segment="RobertaProcessing" in stages)
+                self.compare(folder, roberta="RobertaProcessing" in stages)
 
     def test_where_the_peer_differs_from_the_original_ours_does_not(self):
         peer, original, own = self.differences(need_data("tokenizers", "all-MiniLM-L6-v2"))
