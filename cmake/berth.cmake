@@ -25,7 +25,9 @@ if(BERTH_SANITIZE)
   add_compile_definitions(BERTH_SANITIZED _GLIBCXX_ASSERTIONS)
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/reports)
   add_library(berth_sanitizer_options OBJECT ${PROJECT_SOURCE_DIR}/tests/support/sanitizer_options.cc)
-  target_compile_definitions(berth_sanitizer_options PRIVATE BERTH_SANITIZER_REPORTS="${CMAKE_BINARY_DIR}/reports/report")
+  find_program(BERTH_ADDR2LINE addr2line REQUIRED)  # comes with every compiler; clang's own symbolizer does not
+  target_compile_definitions(berth_sanitizer_options PRIVATE BERTH_ADDR2LINE="${BERTH_ADDR2LINE}"
+    BERTH_SANITIZER_REPORTS="${CMAKE_BINARY_DIR}/reports/report")
   set(BERTH_PROGRAM_PARTS $<TARGET_OBJECTS:berth_sanitizer_options>)
   set(BERTH_TEST_SLOWDOWN 5 CACHE STRING "How much longer tests may take, and how much less of a load they make")
 else()

@@ -102,6 +102,8 @@ class Models(unittest.TestCase):
     def test_each_is_refused_by_name_and_the_good_one_serves(self):
         if not DEMO.exists():
             self.skipTest("the demo model is not there")
+        if not (BIN / "berth-worker").exists():
+            self.skipTest("berth-worker is not built (BERTH_WORKER=OFF)")
         folder = Path(tempfile.mkdtemp(prefix="berth-bad-"))
         plan = [model("good", source=str(DEMO), memory="256MiB")]
         for index, (name, (spoil, _)) in enumerate(MODELS.items()):

@@ -8,7 +8,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import Daemon, alive, model, wait_until
+from harness import SLOWDOWN, Daemon, alive, model, wait_until
 
 FAST = {"beat_ms": 50, "load_ms": 20}
 QUICK_HEALTH = {"health": {"stall": "500ms"}}
@@ -280,7 +280,8 @@ class Endurance(unittest.TestCase):
             self.assertEqual(last["fds"], first["fds"])
             self.assertEqual(last["threads"], first["threads"])
             self.assertEqual(last["zombies"], 0)
-            self.assertLess(slope, 8, "RSS grows")
+            if SLOWDOWN == 1:  # a sanitizer keeps what was freed
+                self.assertLess(slope, 8, "RSS grows")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@
 #error "BERTH_SANITIZER_REPORTS is the path that each report's name begins with"
 #endif
 
-#define BERTH_COMMON_OPTIONS "log_path=" BERTH_SANITIZER_REPORTS ":allow_addr2line=1:print_stacktrace=1"
+#define BERTH_COMMON_OPTIONS \
+  "log_path=" BERTH_SANITIZER_REPORTS ":external_symbolizer_path=" BERTH_ADDR2LINE ":print_stacktrace=1"
 
 extern "C" {
 
