@@ -160,7 +160,7 @@ constexpr Key kKeys[] = {
      .choices = "embedding|llm|speech",
      .own = true,
      .restarts = Restarts::kReplicas,
-     .sentence = "What the model does. The worker of this version serves embedding models.",
+     .sentence = "What the model does. The worker of this version serves embedding models; rerankers (cross-encoders) are of this kind, too.",
      .store = [](Target& t, const Value& v) { t.model->kind = FromName(v.text, kKinds); }},
     {.path = "models.*.source",
      .type = Type::kPath,

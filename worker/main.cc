@@ -132,13 +132,19 @@ serve::ModelFacts FactsOf(const protocol::StartMessage& start, const engine::Enc
           .max_tokens = encoder.max_tokens(),
           .vocab_size = encoder.vocab_size(),
           .matryoshka = start.matryoshka,
-          .sentence = encoder.sentence()};
+          .sentence = encoder.sentence(),
+          .task = encoder.task()};
 }
 
 std::unique_ptr<text::Tokenizer> LoadTokenizer(serve::ControlLink& control,
                                                const protocol::StartMessage& start,
                                                const engine::Encoder& encoder) {
   auto tokenizer = Need(control, text::Tokenizer::Load(start.source));
+  const Status pairs = tokenizer->CheckPairs();
+  if (!pairs && encoder.task() == engine::Task::kRanking) {
+    Fail(control, start.source + ": the model ranks pairs of texts, but " + pairs.error().message,
+         WorkerExit::kBadModel);
+  }
   if (tokenizer->vocab_size() <= static_cast<std::size_t>(encoder.vocab_size())) return tokenizer;
   Fail(control,
        start.source + ": the tokenizer has ids up to " + std::to_string(tokenizer->vocab_size() - 1) +
@@ -250,12 +256,14 @@ class Drainer {
   control.Beat(kBeatInterval,
                {[&encoder] { return encoder->steps(); }, [&service] { return service.begun.load(); }},
                metrics);
+  const bool ranks = facts.task == engine::Task::kRanking;
   const protocol::ReadyMessage ready{
-      {start.kind, facts.max_tokens, facts.dimensions, serve::Router::Routes()},
+      {start.kind, facts.max_tokens, ranks ? 0 : facts.dimensions, serve::Router::Routes(facts.task)},
       Window(start, *encoder),
       serve::ReadMemory()};
   if (Status sent = control.Send(ready); !sent) Fail(control, sent.error().message, WorkerExit::kTryAgain);
-  LogInfo("ready: " + start.source + ", " + std::to_string(facts.dimensions) + " dimensions, " +
+  LogInfo("ready: " + start.source + ", " +
+          (ranks ? "ranks pairs of texts" : std::to_string(facts.dimensions) + " dimensions") + ", " +
           std::to_string(facts.max_tokens) + " tokens");
   io.run();
   Fail(control, "the io loop ended", WorkerExit::kInternal);

@@ -29,6 +29,7 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"/v1/completions", std::nullopt, "completions", true},
     {"/v1/chat/completions", std::nullopt, "chat", true},
     {"/v1/rerank", std::nullopt, "rerank", true},
+    {"/v2/rerank", std::nullopt, "rerank", true},
     {"/rerank", std::nullopt, "rerank", true},
     {"/embed", std::nullopt, "embeddings", true},
     {"/embed_all", std::nullopt, "embeddings", true},
@@ -130,6 +131,19 @@ http::Response UnknownRoute(const http::RequestHead& head) {
 
 http::Response ModelNotFound(std::string_view name) {
   return http::ErrorResponse(404, "model_not_found", "the model " + Quoted(name) + " does not exist", "model");
+}
+
+http::Response RouteNotServed(std::string_view model, std::string_view path, std::span<const std::string> served) {
+  std::string_view task;
+  std::string routes;
+  for (const std::string& one : served) {
+    const Route* route = FindRelayed(one);
+    if (route && task.empty()) task = route->task;
+    if (route && route->task == task) routes += (routes.empty() ? "" : ", ") + one;
+  }
+  std::string message = "the model " + Quoted(model) + " has no route " + std::string(path);
+  if (!routes.empty()) message += "; it is for " + std::string(task) + ", by " + routes;
+  return http::ErrorResponse(404, "unknown_route", message);
 }
 
 Router::Router(const config::Plan& plan) {

@@ -67,5 +67,7 @@ class Router {
 std::string_view MethodLabel(std::string_view method);
 http::Response UnknownRoute(const http::RequestHead& head);
 http::Response ModelNotFound(std::string_view name);
+// 404: the model lacks this route; what it is for, by which of the routes that it has (those of its first one's task).
+http::Response RouteNotServed(std::string_view model, std::string_view path, std::span<const std::string> served);
 
 }  // namespace berth::route

@@ -1,10 +1,10 @@
 #include "worker/serve/embeddings_reply.h"
 
-#include <charconv>
+#include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "worker/serve/base64.h"
+#include "worker/serve/json_text.h"
 
 namespace berth::serve {
 namespace {
@@ -12,12 +12,10 @@ namespace {
 constexpr std::size_t kBytesPerNumber = 13;  // "-0.012345678,"
 
 void AppendNumbers(std::span<const float> vector, std::string& out) {
-  char digits[32];
   out += '[';
   for (std::size_t i = 0; i < vector.size(); ++i) {
     if (i > 0) out += ',';
-    const auto end = std::to_chars(digits, digits + sizeof digits, vector[i]);
-    out.append(digits, end.ptr);
+    AppendNumber(vector[i], out);
   }
   out += ']';
 }
@@ -33,11 +31,6 @@ std::vector<float> VectorOf(const EmbeddingsRequest& request, std::span<const fl
                             std::size_t index) {
   const auto size = static_cast<std::size_t>(dimensions);
   return FinishVector(vectors.subspan(index * size, size), request.dimensions, request.normalize);
-}
-
-// Invalid UTF-8 cannot get here from a parsed body, but from a header it can.
-std::string Quoted(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace
@@ -64,9 +57,7 @@ std::string EmbeddingsReply(const EmbeddingsRequest& request, std::span<const fl
     AppendVector(VectorOf(request, vectors, model_dimensions, i), request.base64, out);
     out += '}';
   }
-  const std::string tokens = std::to_string(prompt_tokens);
-  return out + R"(],"model":)" + Quoted(model) + R"(,"usage":{"prompt_tokens":)" + tokens +
-         R"(,"total_tokens":)" + tokens + "}}";
+  return out + R"(],"model":)" + JsonText(model) + R"(,"usage":)" + UsageText(prompt_tokens) + "}";
 }
 
 std::string EmbedReply(const EmbeddingsRequest& request, std::span<const float> vectors,

@@ -7,23 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "worker/checkpoint/sentence_config.h"
 #include "worker/serve/api_error.h"
+#include "worker/serve/model_facts.h"
 #include "worker/text/tokenizer.h"
 
 namespace berth::serve {
 
 inline constexpr std::size_t kMaxInputs = 2048;  // of one request, as OpenAI's
-
-// What the requests are checked against.
-struct ModelFacts {
-  std::string name;  // in the plan
-  int dimensions = 0;
-  int max_tokens = 0;  // of one input, special tokens included
-  int vocab_size = 0;
-  bool matryoshka = false;  // vectors may be cut to fewer dimensions
-  checkpoint::SentenceConfig sentence = {};
-};
 
 struct EmbeddingsRequest {
   std::string model;                               // as the body names it; may be empty

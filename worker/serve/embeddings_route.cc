@@ -1,133 +1,47 @@
 #include "worker/serve/embeddings_route.h"
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <charconv>
 #include <utility>
 
-#include "supervisor/base/log.h"
-#include "worker/serve/body_fields.h"
 #include "worker/serve/embeddings_reply.h"
-#include "worker/serve/tokenize_inputs.h"
-
-namespace asio = boost::asio;
 
 namespace berth::serve {
 namespace {
 
-using engine::JobEnd;
+class EmbeddingsWork : public Work {
+ public:
+  EmbeddingsWork(EmbeddingsRequest request, bool tei) : request_(std::move(request)), tei_(tei) {}
 
-// Milliseconds with microseconds: "12.345".
-std::string Milliseconds(Clock::duration duration) {
-  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
-  char digits[32];
-  const auto ms = static_cast<double>(us) / 1000;
-  const auto end = std::to_chars(digits, digits + sizeof digits, ms, std::chars_format::fixed, 3);
-  return {digits, end.ptr};
-}
+  std::string_view model() const override { return request_.model; }
 
-// A job on its way through the engine, resumed on the coroutine's own executor.
-asio::awaitable<JobEnd> Run(engine::Engine& engine, std::shared_ptr<engine::Job> job) {
-  auto initiate = [&engine, job](auto handler) {
-    auto executor = asio::get_associated_executor(handler);
-    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-    auto work = asio::make_work_guard(executor);
-    job->ended = [shared, executor, work = std::move(work)](JobEnd end) {
-      asio::post(executor, [shared, end] { std::move (*shared)(end); });
-    };
-    engine.Submit(job);
-  };
-  auto pending =
-      asio::async_initiate<const asio::use_awaitable_t<>&, void(JobEnd)>(initiate, asio::use_awaitable);
-  co_return co_await std::move(pending);
-}
+  Parsed<TokenizedInputs> Tokenize(const Service& service) override {
+    return TokenizeInputs(request_, service.model, service.tokenizer);
+  }
 
-struct Prepared {
-  EmbeddingsRequest request;
-  std::size_t prompt_tokens = 0;
+  std::string Reply(const Service& service, const Outcome& outcome) const override {
+    const int dimensions = service.model.dimensions;
+    if (tei_) return EmbedReply(request_, outcome.vectors, dimensions);
+    return EmbeddingsReply(request_, outcome.vectors, dimensions, outcome.model, outcome.prompt_tokens);
+  }
+
+ private:
+  EmbeddingsRequest request_;
+  const bool tei_;
 };
 
-// JSON and tokens. What the engine needs goes into `job`.
-Parsed<Prepared> Prepare(Service& service, EmbeddingsDialect dialect, const std::string& body,
-                         engine::Job& job) {
-  const auto json = ParseBody(body);
-  if (!json) return json.error();
-  auto request =
-      ParseEmbeddings(*json, service.model, dialect == EmbeddingsDialect::kOpenAi ? "input" : "inputs");
+Parsed<std::unique_ptr<Work>> Parse(const nlohmann::json& body, const ModelFacts& model, bool tei) {
+  auto request = ParseEmbeddings(body, model, tei ? "inputs" : "input");
   if (!request) return request.error();
-  const TimePoint start = Clock::now();
-  auto inputs = TokenizeInputs(*request, service.model, service.tokenizer);
-  const std::chrono::duration<double> took = Clock::now() - start;
-  if (!inputs) return inputs.error();
-  const auto tokens = static_cast<double>(inputs->total);
-  service.metrics.Observe(engine::Histogram::kTokenizeSeconds, took.count());
-  service.metrics.Observe(engine::Histogram::kPromptTokens, tokens);
-  service.metrics.Add(engine::Counter::kPromptTokens, tokens);
-  job.inputs = std::move(inputs->ids);
-  job.skip = inputs->skip;
-  return Prepared{std::move(*request), inputs->total};
-}
-
-// The reply to a job that has no vectors.
-http::Response Refusal(JobEnd end, const engine::Job& job) {
-  switch (end) {
-    case JobEnd::kClaimLost:
-      return ClaimLost();
-    case JobEnd::kDraining:
-      return Draining();
-    case JobEnd::kCancelled:
-      return http::ErrorResponse(503, "cancelled", "The request was cancelled.");
-    case JobEnd::kQueueFull: {
-      auto response = http::ErrorResponse(429, "queue_full", "This replica's queue is full; try again.");
-      response.fields.push_back({"Retry-After", "1"});
-      return response;
-    }
-    default:
-      LogError("a batch failed: " + job.error);
-  }
-  return http::ErrorResponse(500, "inference_failed",
-                             "The model failed on this request; the worker's log says why.");
-}
-
-std::string ModelName(const Service& service, const http::RequestHead& head,
-                      const EmbeddingsRequest& request) {
-  if (const std::string* asked = head.Find(kModelHeader)) return *asked;
-  return request.model.empty() ? service.model.name : request.model;
-}
-
-http::Response Reply(const Service& service, EmbeddingsDialect dialect, const http::RequestHead& head,
-                     const Prepared& prepared, const engine::Job& job, TimePoint arrival) {
-  const int dimensions = service.model.dimensions;
-  auto response = http::JsonResponse(
-      200, dialect == EmbeddingsDialect::kTei
-               ? EmbedReply(prepared.request, job.vectors, dimensions)
-               : EmbeddingsReply(prepared.request, job.vectors, dimensions,
-                                 ModelName(service, head, prepared.request), prepared.prompt_tokens));
-  response.fields.push_back({"x-inference-ms", Milliseconds(job.inference)});
-  response.fields.push_back({"x-prompt-tokens", std::to_string(prepared.prompt_tokens)});
-  response.fields.push_back({"openai-processing-ms", Milliseconds(Clock::now() - arrival)});
-  return response;
+  return std::unique_ptr<Work>(std::make_unique<EmbeddingsWork>(std::move(*request), tei));
 }
 
 }  // namespace
 
-asio::awaitable<http::Response> ServeEmbeddings(Service& service, EmbeddingsDialect dialect,
-                                                std::shared_ptr<http::Request> request,
-                                                std::shared_ptr<engine::Job> job) {
-  const TimePoint arrival = Clock::now();
-  auto begin = Beginner(service, request->head);
-  if (!begin) co_return ClaimLost();
-  job->begin = std::move(*begin);
-  const auto prepared = Prepare(service, dialect, request->body, *job);
-  if (!prepared) co_return ToResponse(prepared.error());
-  request->body = {};  // up to 8 MiB that nobody reads again
-  auto running = Run(service.engine, job);
-  const JobEnd end = co_await std::move(running);
-  if (end != JobEnd::kDone) co_return Refusal(end, *job);
-  co_return Reply(service, dialect, request->head, *prepared, *job, arrival);
+Parsed<std::unique_ptr<Work>> OpenAiEmbeddings(const nlohmann::json& body, const ModelFacts& model) {
+  return Parse(body, model, false);
+}
+
+Parsed<std::unique_ptr<Work>> TeiEmbed(const nlohmann::json& body, const ModelFacts& model) {
+  return Parse(body, model, true);
 }
 
 }  // namespace berth::serve

@@ -12,6 +12,7 @@
 #include "supervisor/base/log.h"
 #include "worker/serve/body_fields.h"
 #include "worker/serve/embeddings_route.h"
+#include "worker/serve/rerank_route.h"
 #include "worker/serve/tokenize_route.h"
 
 namespace asio = boost::asio;
@@ -19,6 +20,7 @@ namespace asio = boost::asio;
 namespace berth::serve {
 namespace {
 
+using checkpoint::Task;
 using RequestPtr = std::shared_ptr<http::Request>;
 using JobPtr = std::shared_ptr<engine::Job>;
 using TextRoute = Parsed<std::string> (*)(const nlohmann::json&, const ModelFacts&, const text::Tokenizer&);
@@ -33,35 +35,39 @@ asio::awaitable<http::Response> ServeText(Service& service, TextRoute route, Req
   co_return http::JsonResponse(200, std::move(*reply));
 }
 
-asio::awaitable<http::Response> OpenAiEmbeddings(Service& service, RequestPtr request, JobPtr job) {
-  return ServeEmbeddings(service, EmbeddingsDialect::kOpenAi, std::move(request), std::move(job));
+template <ParseWork parse>
+asio::awaitable<http::Response> Infer(Service& service, RequestPtr request, JobPtr job) {
+  return ServeInference(service, parse, std::move(request), std::move(job));
 }
 
-asio::awaitable<http::Response> TeiEmbed(Service& service, RequestPtr request, JobPtr job) {
-  return ServeEmbeddings(service, EmbeddingsDialect::kTei, std::move(request), std::move(job));
-}
-
-asio::awaitable<http::Response> TokenizeText(Service& service, RequestPtr request, JobPtr) {
-  return ServeText(service, Tokenize, std::move(request));
-}
-
-asio::awaitable<http::Response> DetokenizeText(Service& service, RequestPtr request, JobPtr) {
-  return ServeText(service, Detokenize, std::move(request));
+template <TextRoute route>
+asio::awaitable<http::Response> AnswerText(Service& service, RequestPtr request, JobPtr) {
+  return ServeText(service, route, std::move(request));
 }
 
 struct Route {
   std::string_view path;
+  std::optional<Task> task;  // of the models that have it; nothing: all
   asio::awaitable<http::Response> (*serve)(Service&, RequestPtr, JobPtr);
+
+  bool IsOf(Task of) const { return !task || *task == of; }
 };
 
-constexpr std::array<Route, 4> kRoutes = {{{"/v1/embeddings", OpenAiEmbeddings},
-                                           {"/embed", TeiEmbed},
-                                           {"/tokenize", TokenizeText},
-                                           {"/detokenize", DetokenizeText}}};
+constexpr std::array<Route, 7> kRoutes = {{{"/v1/embeddings", Task::kEmbedding, Infer<OpenAiEmbeddings>},
+                                           {"/embed", Task::kEmbedding, Infer<TeiEmbed>},
+                                           {"/v1/rerank", Task::kRanking, Infer<JinaRerank>},
+                                           {"/v2/rerank", Task::kRanking, Infer<CohereRerank>},
+                                           {"/rerank", Task::kRanking, Infer<TeiOrJinaRerank>},
+                                           {"/tokenize", std::nullopt, AnswerText<Tokenize>},
+                                           {"/detokenize", std::nullopt, AnswerText<Detokenize>}}};
 
-http::Response NoSuchRoute(const http::RequestHead& head) {
+http::Response NoSuchRoute(const http::RequestHead& head, Task task) {
+  std::string routes;
+  for (const std::string& path : Router::Routes(task)) routes += (routes.empty() ? "" : ", ") + path;
   return http::ErrorResponse(404, "unknown_route",
-                             "There is no route " + head.method + " " + head.path + ".");
+                             "There is no route " + head.method + " " + head.path + ": this model " +
+                                 (task == Task::kRanking ? "ranks documents" : "embeds texts") + ", by " +
+                                 routes + ".");
 }
 
 http::Response OnlyPost(const http::RequestHead& head) {
@@ -84,15 +90,18 @@ asio::awaitable<http::Response> Guarded(Service& service, const Route& route, Re
 
 }  // namespace
 
-std::vector<std::string> Router::Routes() {
+std::vector<std::string> Router::Routes(Task task) {
   std::vector<std::string> paths;
-  for (const Route& route : kRoutes) paths.emplace_back(route.path);
+  for (const Route& route : kRoutes) {
+    if (route.IsOf(task)) paths.emplace_back(route.path);
+  }
   return paths;
 }
 
 asio::awaitable<std::optional<http::Response>> Router::Handle(RequestPtr request, http::Exchange& exchange) {
   const auto route = std::ranges::find(kRoutes, request->head.path, &Route::path);
-  if (route == kRoutes.end()) co_return NoSuchRoute(request->head);
+  const Task task = service_.model.task;
+  if (route == kRoutes.end() || !route->IsOf(task)) co_return NoSuchRoute(request->head, task);
   if (request->head.method != "POST") co_return OnlyPost(request->head);
   if (draining_) co_return Draining();
   auto job = std::make_shared<engine::Job>();

@@ -17,8 +17,8 @@ namespace berth::serve {
 
 class Router {
  public:
-  // The routes that an embedding model has, as `ready` reports them.
-  static std::vector<std::string> Routes();
+  // The routes that a model with this task has, as `ready` reports them: what it is for comes first.
+  static std::vector<std::string> Routes(checkpoint::Task task);
 
   explicit Router(Service& service) : service_(service) {}
 

@@ -15,7 +15,7 @@
 #include "worker/protocol/claim_table.h"
 #include "worker/protocol/http_message.h"
 #include "worker/serve/api_error.h"
-#include "worker/serve/embeddings_request.h"
+#include "worker/serve/model_facts.h"
 #include "worker/text/tokenizer.h"
 
 namespace berth::serve {

@@ -13,6 +13,7 @@ inline constexpr std::size_t kMaxRequestTokens = 300'000;  // of all inputs of o
 
 struct TokenizedInputs {
   std::vector<std::vector<text::TokenId>> ids;  // in the order of the inputs
+  std::vector<std::size_t> seconds;             // where each one's second text begins; empty: no pairs
   std::size_t skip = 0;   // first tokens of each that the pooling leaves out (a prompt's)
   std::size_t total = 0;  // ids of all inputs, special tokens included
 };

@@ -6,14 +6,12 @@
 #include <vector>
 
 #include "worker/serve/body_fields.h"
+#include "worker/serve/json_text.h"
 
 namespace berth::serve {
 namespace {
 
 using nlohmann::json;
-
-// Token texts may hold any bytes of a vocabulary file.
-std::string Dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 std::optional<std::string> ReadPrompt(BodyFields& fields) {
   if (fields.Find("messages") != nullptr) {
@@ -66,7 +64,7 @@ Parsed<std::string> Tokenize(const json& body, const ModelFacts& model, const te
     json& texts = reply["token_strs"] = json::array();
     for (const text::TokenId id : ids) texts.push_back(std::string(tokenizer.TokenText(id)));
   }
-  return Dump(reply);
+  return JsonText(reply);
 }
 
 Parsed<std::string> Detokenize(const json& body, const ModelFacts& model, const text::Tokenizer& tokenizer) {
@@ -74,7 +72,7 @@ Parsed<std::string> Detokenize(const json& body, const ModelFacts& model, const 
   fields.String("model");
   const auto ids = ReadTokens(fields, model);
   if (!fields.ok()) return fields.error();
-  return Dump({{"prompt", tokenizer.Decode(ids, false)}});
+  return JsonText({{"prompt", tokenizer.Decode(ids, false)}});
 }
 
 }  // namespace berth::serve

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "worker/serve/api_error.h"
-#include "worker/serve/embeddings_request.h"
+#include "worker/serve/model_facts.h"
 #include "worker/text/tokenizer.h"
 
 namespace berth::serve {

@@ -1,13 +1,6 @@
 #include "worker/serve/router.h"
 
-#include <gtest/gtest.h>
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <nlohmann/json.hpp>
-#include <semaphore>
-
-#include "tests/unit/serve/tiny_tokenizer.h"
+#include "tests/unit/serve/router_fixture.h"
 
 namespace asio = boost::asio;
 
@@ -16,105 +9,13 @@ namespace {
 
 using nlohmann::json;
 
-class FakeExchange : public http::Exchange {
- public:
-  explicit FakeExchange(asio::io_context& io) : socket_(io) {}
-  http::Socket& socket() override { return socket_; }
-  asio::awaitable<bool> BeginStream(int, std::vector<http::Field>) override { co_return false; }
-  asio::awaitable<bool> WriteChunk(std::string) override { co_return false; }
-  asio::awaitable<void> EndStream() override { co_return; }
-  void OnGone(std::function<void()> callback) override { leave = std::move(callback); }
-  bool gone() const override { return false; }
-
-  std::function<void()> leave;
-
- private:
-  http::Socket socket_;
-};
-
-asio::awaitable<void> Ask(Router& router, std::shared_ptr<http::Request> request, http::Exchange& exchange,
-                          std::optional<http::Response>& response) {
-  auto handling = router.Handle(std::move(request), exchange);
-  response = co_await std::move(handling);
-}
-
-class RouterTest : public testing::Test {
+class RouterTest : public RouterFixture {
  protected:
-  static engine::Engine::Options EngineOptions() {
-    engine::Engine::Options options;
-    options.limits = {100, 8, {}};
-    options.dimensions = 2;
-    return options;
+  RouterTest() : RouterFixture({.name = "m", .dimensions = 2, .max_tokens = 8, .vocab_size = 10}) {}
+
+  std::vector<float> Compute(const engine::Sequence& sequence) override {
+    return {static_cast<float>(sequence.ids[0]), static_cast<float>(sequence.ids.size())};
   }
-
-  // {first id, length} for each sequence.
-  Status Encode(std::span<const engine::Sequence> sequences, const engine::Sink& sink) {
-    entered.release();
-    if (hold) proceed.acquire();
-    if (!answer) return answer.error();
-    for (std::size_t i = 0; i < sequences.size(); ++i) {
-      const float vector[] = {static_cast<float>(sequences[i].ids[0]),
-                              static_cast<float>(sequences[i].ids.size())};
-      sink(i, vector);
-    }
-    return Ok();
-  }
-
-  std::shared_ptr<http::Request> Request(const std::string& path, const std::string& body) {
-    auto request = std::make_shared<http::Request>();
-    request->head.method = "POST";
-    request->head.path = request->head.target = path;
-    request->body = body;
-    return request;
-  }
-
-  void Start(std::shared_ptr<http::Request> request) {
-    auto asking = Ask(router, std::move(request), exchange, response);
-    asio::co_spawn(io, std::move(asking), [](std::exception_ptr error) { EXPECT_FALSE(error); });
-  }
-
-  http::Response Finish() {
-    io.restart();
-    io.run();
-    EXPECT_TRUE(response);
-    return response ? *response : http::Response{};
-  }
-
-  http::Response Send(std::shared_ptr<http::Request> request) {
-    response.reset();
-    Start(std::move(request));
-    return Finish();
-  }
-
-  static std::string FieldOf(const http::Response& response, std::string_view name) {
-    for (const auto& field : response.fields) {
-      if (http::EqualsIgnoreCase(field.name, name)) return field.value;
-    }
-    return "";
-  }
-
-  static std::string CodeOf(const http::Response& response) {
-    return json::parse(response.body)["error"]["code"].get<std::string>();
-  }
-
-  bool hold = false;
-  Status answer = Ok();
-  std::counting_semaphore<> entered{0};
-  std::counting_semaphore<> proceed{0};
-
-  ModelFacts facts{.name = "m", .dimensions = 2, .max_tokens = 8, .vocab_size = 10};
-  std::unique_ptr<text::Tokenizer> tokenizer = MakeTinyTokenizer();
-  engine::Metrics metrics;
-  engine::Engine engine{[this](auto sequences, const auto& sink) { return Encode(sequences, sink); },
-                        EngineOptions(), metrics};
-  std::unique_ptr<protocol::ClaimTable> table = std::move(*protocol::ClaimTable::Create(4));
-  std::unique_ptr<protocol::ClaimView> claims = std::move(*protocol::ClaimView::Map(Fd(::dup(table->fd()))));
-  asio::thread_pool pool{2};
-  Service service{facts, *tokenizer, engine, *claims, metrics, pool};
-  Router router{service};
-  asio::io_context io{1};
-  FakeExchange exchange{io};
-  std::optional<http::Response> response;
 };
 
 TEST_F(RouterTest, EmbeddingsAreAnsweredWithTheirHeaders) {
@@ -143,6 +44,10 @@ TEST_F(RouterTest, TheModelThatTheProxyDecidedIsEchoed) {
 
 TEST_F(RouterTest, UnknownRoutesAndMethodsAreRefused) {
   EXPECT_EQ(Send(Request("/v1/chat/completions", "{}")).status, 404);
+  const auto rerank = Send(Request("/v1/rerank", R"({"query":"hello","documents":["world"]})"));
+  EXPECT_EQ(rerank.status, 404);
+  EXPECT_NE(rerank.body.find("embeds texts, by /v1/embeddings, /embed, /tokenize"), std::string::npos)
+      << rerank.body;
   auto get = Request("/v1/embeddings", "");
   get->head.method = "GET";
   const auto reply = Send(get);

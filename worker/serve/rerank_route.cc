@@ -1,0 +1,54 @@
+#include "worker/serve/rerank_route.h"
+
+#include <utility>
+
+#include "worker/serve/rerank_reply.h"
+#include "worker/serve/tokenize_pairs.h"
+
+namespace berth::serve {
+namespace {
+
+class RerankWork : public Work {
+ public:
+  explicit RerankWork(RerankRequest request) : request_(std::move(request)) {}
+
+  std::string_view model() const override { return request_.model; }
+
+  Parsed<TokenizedInputs> Tokenize(const Service& service) override {
+    return TokenizePairs(request_, service.model, service.tokenizer);
+  }
+
+  std::string Reply(const Service&, const Outcome& outcome) const override {
+    if (request_.dialect == RerankDialect::kTei) return TeiRerankReply(request_, outcome.vectors);
+    return RerankReply(request_, outcome.vectors, outcome.model, outcome.request_id, outcome.prompt_tokens);
+  }
+
+ private:
+  const RerankRequest request_;
+};
+
+Parsed<std::unique_ptr<Work>> Parse(const nlohmann::json& body, RerankDialect dialect) {
+  auto request = ParseRerank(body, dialect);
+  if (!request) return request.error();
+  return std::unique_ptr<Work>(std::make_unique<RerankWork>(std::move(*request)));
+}
+
+}  // namespace
+
+Parsed<std::unique_ptr<Work>> JinaRerank(const nlohmann::json& body, const ModelFacts&) {
+  return Parse(body, RerankDialect::kJina);
+}
+
+Parsed<std::unique_ptr<Work>> CohereRerank(const nlohmann::json& body, const ModelFacts&) {
+  return Parse(body, RerankDialect::kCohere);
+}
+
+Parsed<std::unique_ptr<Work>> TeiOrJinaRerank(const nlohmann::json& body, const ModelFacts&) {
+  const bool texts = body.contains("texts");
+  if (texts && body.contains("documents")) {
+    return ApiError{.message = "Give 'documents' or 'texts', not both.", .param = "texts"};
+  }
+  return Parse(body, texts ? RerankDialect::kTei : RerankDialect::kJina);
+}
+
+}  // namespace berth::serve
