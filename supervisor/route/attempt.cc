@@ -85,54 +85,47 @@ AttemptResult Attempt::NoEntry(std::string_view reason) {
   return result;
 }
 
-asio::awaitable<AttemptResult> Attempt::Run() {
+// Takes a claim and a connection. A result: why there is none.
+std::optional<AttemptResult> Attempt::Enter() {
   if (endpoint_->claims) {
     claim_ = endpoint_->claims->Offer();
-    if (!claim_) co_return NoEntry("full");
+    if (!claim_) return NoEntry("full");
   }
-  upstream_ = thread_.pool.Take(*endpoint_);
+  // A kept connection that was hung up this very moment costs another try where one is allowed, else the request.
+  const bool only_sure = !claim_ || errand_.upload;
+  upstream_ = thread_.pool.Take(*endpoint_, only_sure);
   reused_ = upstream_ != nullptr;
-  if (!upstream_) {
-    auto connected = ConnectUnix(thread_.io, endpoint_->socket_path);
-    if (const auto* failure = std::get_if<ConnectFailure>(&connected)) {
-      co_return NoEntry(*failure == ConnectFailure::kFull ? "full" : "connect");
-    }
-    upstream_ = std::move(std::get<std::shared_ptr<Stream>>(connected));
+  if (upstream_) return std::nullopt;
+  auto connected = ConnectUnix(thread_.io, endpoint_->socket_path);
+  if (const auto* failure = std::get_if<ConnectFailure>(&connected)) {
+    return NoEntry(*failure == ConnectFailure::kFull ? "full" : "connect");
   }
-  co_return co_await Converse();
+  upstream_ = std::move(std::get<std::shared_ptr<Stream>>(connected));
+  return std::nullopt;
 }
 
-asio::awaitable<AttemptResult> Attempt::Converse() {
+asio::awaitable<AttemptResult> Attempt::Run() {
+  if (auto refused = Enter()) co_return *refused;
+  errand_.facts.claim = claim_;
+  if (!errand_.upload) errand_.facts.body_bytes = errand_.body.size();
+  const std::string head = MakeUpstreamHead(*errand_.head, errand_.facts);
+  Parts parts{asio::buffer(head), asio::buffer(errand_.body)};
+  wrote_ = true;  // from here on an external server may have seen it
+  std::optional<bool> sent = upstream_->WriteNow(parts);
+  if (!sent) sent = co_await upstream_->Write(parts, kWorkerPatience);
   AttemptResult bad;
-  const bool sent = co_await Send(&bad.fault);
+  if (*sent && errand_.upload) sent = co_await Upload(&bad.fault);
   if (bad.fault != UploadFault::kNone) {
     bad.end = AttemptEnd::kBadUpload;
     co_return bad;
   }
   // A worker may refuse early and close: what it said is worth reading even when sending failed.
   bool garbage = false;
-  if (sent || !interrupted_) {
-    auto head = co_await AwaitHead(sent, &garbage);
-    if (head) co_return co_await RelayAnswer(std::move(*head));
+  if (*sent || !interrupted_) {
+    auto answer = co_await ReadHead(*sent, &garbage);
+    if (answer) co_return co_await RelayAnswer(std::move(*answer));
   }
   co_return Failed(garbage);
-}
-
-// A request that is not whole at the worker is not waited for: its client may be slow.
-asio::awaitable<std::optional<http::ResponseHead>> Attempt::AwaitHead(bool sent, bool* garbage) {
-  const Counted counted(sent ? &endpoint_->awaiting : nullptr);
-  co_return co_await ReadHead(garbage);
-}
-
-asio::awaitable<bool> Attempt::Send(UploadFault* fault) {
-  errand_.facts.claim = claim_;
-  if (!errand_.upload) errand_.facts.body_bytes = errand_.body.size();
-  const std::string head = MakeUpstreamHead(*errand_.head, errand_.facts);
-  const Parts parts{asio::buffer(head), asio::buffer(errand_.body)};
-  wrote_ = true;  // from here on an external server may have seen it
-  const bool sent = co_await upstream_->Write(parts, kWorkerPatience);
-  if (!sent || !errand_.upload) co_return sent;
-  co_return co_await Upload(fault);
 }
 
 // The client's body as it comes, at the worker's pace.
@@ -172,7 +165,9 @@ asio::awaitable<UploadFault> Attempt::MoreUpload(Pace& pace) {
   co_return arrival == Arrival::kTimeout ? UploadFault::kSlow : UploadFault::kNone;
 }
 
-asio::awaitable<std::optional<http::ResponseHead>> Attempt::ReadHead(bool* garbage) {
+// A request that is not whole at the worker (not `sent`) is not waited for: its client may be slow.
+asio::awaitable<std::optional<http::ResponseHead>> Attempt::ReadHead(bool sent, bool* garbage) {
+  const Counted counted(sent ? &endpoint_->awaiting : nullptr);
   std::string& buffer = upstream_->buffer();
   int interim = 0;
   for (;;) {

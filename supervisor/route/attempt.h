@@ -76,12 +76,10 @@ class Attempt {
   bool may_keep = true;  // set false when the endpoint is closing: its connections are not kept
 
  private:
-  boost::asio::awaitable<AttemptResult> Converse();
-  boost::asio::awaitable<bool> Send(UploadFault* fault);
+  std::optional<AttemptResult> Enter();
   boost::asio::awaitable<bool> Upload(UploadFault* fault);
   boost::asio::awaitable<UploadFault> MoreUpload(Pace& pace);
-  boost::asio::awaitable<std::optional<http::ResponseHead>> AwaitHead(bool sent, bool* garbage);
-  boost::asio::awaitable<std::optional<http::ResponseHead>> ReadHead(bool* garbage);
+  boost::asio::awaitable<std::optional<http::ResponseHead>> ReadHead(bool sent, bool* garbage);
   boost::asio::awaitable<AttemptResult> RelayAnswer(http::ResponseHead head);
   AttemptResult Failed(bool garbage);
   static AttemptResult NoEntry(std::string_view reason);

@@ -66,7 +66,8 @@ asio::awaitable<void> Connection::Run() {
     const bool coming = co_await WaitForRequest();
     if (!coming) break;
     SetState("active");
-    auto head = co_await ReadHead();
+    auto head = HeadAtHand();
+    if (!head) head = co_await ReadHead();
     if (!head) break;
     keep = co_await Serve(std::move(*head));
   }
@@ -82,6 +83,13 @@ asio::awaitable<bool> Connection::WaitForRequest() {
   }
   arrived_ = Clock::now();
   co_return true;
+}
+
+// The head, where it arrived as a whole. Nearly all do, and for them no coroutine is made.
+std::optional<http::RequestHead> Connection::HeadAtHand() const {
+  auto parsed = http::ParseRequestHead(stream_->buffer(), kRequestLimits);
+  auto* head = std::get_if<http::RequestHead>(&parsed);
+  return head ? std::optional(std::move(*head)) : std::nullopt;
 }
 
 asio::awaitable<std::optional<http::RequestHead>> Connection::ReadHead() {
@@ -176,6 +184,14 @@ http::Response Connection::TooLarge() const {
                              "the body is larger than " + FormatBytes(thread_.shared.plan.server.max_body));
 }
 
+// The whole body, when it is there with nothing behind it, as most are.
+bool Connection::TakeBodyAtHand(const http::RequestHead& head, std::string* body) {
+  const bool here = head.framing == http::Framing::kNone ||
+                    (head.framing == http::Framing::kLength && stream_->buffer().size() == head.content_length);
+  if (here && head.framing == http::Framing::kLength) body->swap(stream_->buffer());
+  return here;
+}
+
 // Reads a body that is buffered whole. An answer: why not.
 asio::awaitable<std::optional<http::Response>> Connection::ReadBody(const http::RequestHead& head,
                                                                     std::string* body) {
@@ -191,11 +207,6 @@ asio::awaitable<std::optional<http::Response>> Connection::ReadBody(const http::
         thread_.meters.Rejected("slow_client");
         co_return http::ErrorResponse(408, "body_timeout", "the request body did not arrive in time");
       }
-    }
-    // Most bodies are there as a whole, with nothing behind them.
-    if (body->empty() && head.framing == http::Framing::kLength && buffer.size() == head.content_length) {
-      body->swap(buffer);
-      break;
     }
     const auto step = reader.Feed(buffer, body);
     buffer.erase(0, step.consumed);
@@ -238,7 +249,8 @@ asio::awaitable<bool> Connection::RelayRequest(Reply& reply, const http::Request
       const bool sent = co_await stream_->Write(ContinueHead(), thread_.shared.plan.server.body_timeout);
       (void)sent;  // reading the body tells
     }
-    auto refusal = co_await ReadBody(head, &job.body);
+    std::optional<http::Response> refusal;
+    if (!TakeBodyAtHand(head, &job.body)) refusal = co_await ReadBody(head, &job.body);
     reply.RequestBytes(job.body.size());
     if (refusal) co_return co_await Answer(reply, head, std::move(*refusal), false);
   } else {

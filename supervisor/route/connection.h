@@ -28,6 +28,7 @@ class Connection {
   void Abort() { stream_->Abort(); }
 
  private:
+  std::optional<http::RequestHead> HeadAtHand() const;
   boost::asio::awaitable<std::optional<http::RequestHead>> ReadHead();
   boost::asio::awaitable<bool> WaitForRequest();
   boost::asio::awaitable<void> RefuseHead(int status, std::string code, std::string message);
@@ -36,6 +37,7 @@ class Connection {
   boost::asio::awaitable<bool> RelayRequest(Reply& reply, const http::RequestHead& head, Target target);
   std::optional<http::Response> RefuseEarly(const http::RequestHead& head, Job& job) const;
   http::Response TooLarge() const;
+  bool TakeBodyAtHand(const http::RequestHead& head, std::string* body);
   boost::asio::awaitable<std::optional<http::Response>> ReadBody(const http::RequestHead& head, std::string* body);
   boost::asio::awaitable<bool> Answer(Reply& reply, const http::RequestHead& head, http::Response response,
                                       bool body_read);

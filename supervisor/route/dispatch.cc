@@ -29,6 +29,8 @@ void AdviseRetry(http::Response& response, bool retry, std::int64_t after_second
   if (retry && after_seconds > 0) response.fields.push_back({"Retry-After", std::to_string(after_seconds)});
 }
 
+bool Waits(const Standing& standing) { return !standing.endpoint && !standing.refusal; }
+
 std::int64_t MsBetween(TimePoint from, TimePoint to) {
   return std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count());
 }
@@ -97,9 +99,12 @@ void Dispatch::WatchTicket() {
 asio::awaitable<bool> Dispatch::Loop() {
   bool again = false;
   for (;;) {
-    auto refusal = co_await TakePlace(again);
+    Standing standing = door_.admission.Acquire(ticket_, again);
+    if (Waits(standing)) standing = co_await AwaitPlace();
+    auto refusal = WhyNot(standing);
     if (refusal) co_return co_await Answer(std::move(*refusal));
-    const AttemptResult result = co_await TryHere();
+    NoteQueued();
+    const AttemptResult result = co_await TryHere(std::move(standing));
     door_.admission.Release(ticket_, result.end == AttemptEnd::kReplied);
     const bool replied = result.end == AttemptEnd::kReplied || result.end == AttemptEnd::kCut ||
                          result.end == AttemptEnd::kClientGone;
@@ -121,34 +126,41 @@ std::optional<http::Response> Dispatch::Conclude(const AttemptResult& result) {
   }
 }
 
-// Waits until the ticket holds a place. An answer: why it never will.
-asio::awaitable<std::optional<http::Response>> Dispatch::TakePlace(bool again) {
-  Standing standing = door_.admission.Acquire(ticket_, again);
-  const bool waits = !standing.endpoint && !standing.refusal;
-  if (waits) thread_.meters.Waiting(&door_.model, 1);
-  while (!standing.endpoint && !standing.refusal && stop_ == Stop::kNone) {
+// Waits until the ticket holds a place, never will, or the request is stopped.
+asio::awaitable<Standing> Dispatch::AwaitPlace() {
+  thread_.meters.Waiting(&door_.model, 1);
+  Standing standing = door_.admission.Look(*ticket_);
+  while (Waits(standing) && stop_ == Stop::kNone) {
     wake_.expires_at(TimePoint::max());
     boost::system::error_code ignored;
     co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     standing = door_.admission.Look(*ticket_);
   }
-  if (waits) thread_.meters.Waiting(&door_.model, -1);
-  if (stop_ != Stop::kNone) co_return WhyStopped();
-  if (standing.refusal) co_return WhyRefused(*standing.refusal);
-  if (!ServesRoute(standing.endpoint->capabilities)) co_return NoSuchRoute();
-  if (!std::exchange(queued_, true)) {
-    const TimePoint now = Clock::now();
-    errand_.terms.facts.queue_ms = MsBetween(reply_.arrived(), now);
-    thread_.meters.Queued(&door_.model, std::chrono::duration<double>(now - reply_.arrived()).count());
-  }
-  co_return std::nullopt;
+  thread_.meters.Waiting(&door_.model, -1);
+  co_return standing;
+}
+
+// Why the request goes nowhere, if so.
+std::optional<http::Response> Dispatch::WhyNot(const Standing& standing) {
+  if (stop_ != Stop::kNone) return WhyStopped();
+  if (standing.refusal) return WhyRefused(*standing.refusal);
+  if (!ServesRoute(standing.endpoint->capabilities)) return NoSuchRoute();
+  return std::nullopt;
+}
+
+// The first place ends the time in the queue.
+void Dispatch::NoteQueued() {
+  if (std::exchange(queued_, true)) return;
+  const TimePoint now = Clock::now();
+  errand_.terms.facts.queue_ms = MsBetween(reply_.arrived(), now);
+  thread_.meters.Queued(&door_.model, std::chrono::duration<double>(now - reply_.arrived()).count());
 }
 
 // One attempt; where the replica takes no connection, another replica, or a pause and then the same again.
-asio::awaitable<AttemptResult> Dispatch::TryHere() {
+asio::awaitable<AttemptResult> Dispatch::TryHere(Standing standing) {
   AttemptResult result;
   for (int times = 0;; ++times) {
-    const Standing standing = door_.admission.Look(*ticket_);
+    if (times > 0) standing = door_.admission.Look(*ticket_);
     if (standing.closing) {
       result.end = AttemptEnd::kNoEntry;
       co_return result;

@@ -41,8 +41,10 @@ class Dispatch : public std::enable_shared_from_this<Dispatch> {
   enum class Stop { kNone, kGone, kDeadline, kWaited };
 
   void Prepare();
-  boost::asio::awaitable<std::optional<http::Response>> TakePlace(bool again);
-  boost::asio::awaitable<AttemptResult> TryHere();
+  boost::asio::awaitable<Standing> AwaitPlace();
+  std::optional<http::Response> WhyNot(const Standing& standing);
+  void NoteQueued();
+  boost::asio::awaitable<AttemptResult> TryHere(Standing standing);
   boost::asio::awaitable<void> Pause(int times);
   boost::asio::awaitable<bool> Loop();
   std::optional<http::Response> Conclude(const AttemptResult& result);

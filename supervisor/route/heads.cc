@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <random>
+#include <span>
 #include <string_view>
 
 #include "worker/protocol/http_message.h"
@@ -14,33 +15,38 @@ namespace {
 constexpr std::size_t kMaxRequestId = 128;
 constexpr std::string_view kOwnPrefix = "X-Berth-";
 
-bool IsOneOf(std::string_view name, std::initializer_list<std::string_view> names) {
+// Said by the proxy itself, or not the next hop's business. Authorization is the key to this daemon: no worker needs it.
+constexpr auto kNotUpstream = std::to_array<std::string_view>(
+    {"Host", "Content-Length", "Expect", "X-Request-Id", "X-Forwarded-For", "X-Deadline-Ms", "Authorization"});
+constexpr auto kNotToClient =
+    std::to_array<std::string_view>({"Content-Length", "X-Request-Id", "X-Model-Id", "X-Queue-Ms"});
+
+bool IsOneOf(std::string_view name, std::span<const std::string_view> names) {
   return std::any_of(names.begin(), names.end(), [name](auto other) { return http::EqualsIgnoreCase(name, other); });
 }
 
+// `value`: the plan's, the proxy's own, or out of a head, which has no control characters.
 void Add(std::string& out, std::string_view name, std::string_view value) {
-  out.append(name).append(": ");
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+// Decoded text of a client must not end the line.
+void AddDecoded(std::string& out, std::string_view name, std::string_view value) {
   const std::size_t begin = out.size();
-  out.append(value);
-  // Decoded text of a client (a model's name) must not end the line.
-  for (std::size_t i = begin; i < out.size(); ++i) {
-    if (static_cast<unsigned char>(out[i]) < 0x20 || out[i] == 0x7f) out[i] = ' ';
-  }
-  out.append("\r\n");
+  Add(out, name, value);
+  std::replace_if(
+      out.begin() + static_cast<std::ptrdiff_t>(begin), out.end() - 2,
+      [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
 }
 
 bool IsOwn(std::string_view name) { return http::EqualsIgnoreCase(name.substr(0, kOwnPrefix.size()), kOwnPrefix); }
 
-// Authorization is the key to this daemon: no worker needs it.
 bool GoesUpstream(const http::RequestHead& head, std::string_view name) {
-  return !IsOwn(name) && !http::IsHopByHop(head, name) &&
-         !IsOneOf(name, {"Host", "Content-Length", "Expect", "X-Request-Id", "X-Forwarded-For", "X-Deadline-Ms",
-                         "Authorization"});
+  return !IsOwn(name) && !http::IsHopByHop(head, name) && !IsOneOf(name, kNotUpstream);
 }
 
 bool GoesToClient(const http::ResponseHead& head, std::string_view name) {
-  return !IsOwn(name) && !http::IsHopByHop(head, name) &&
-         !IsOneOf(name, {"Content-Length", "X-Request-Id", "X-Model-Id", "X-Queue-Ms"});
+  return !IsOwn(name) && !http::IsHopByHop(head, name) && !IsOneOf(name, kNotToClient);
 }
 
 void AddRequestFraming(std::string& out, const http::RequestHead& head, const UpstreamHeadFacts& facts) {
@@ -64,10 +70,10 @@ std::string MakeUpstreamHead(const http::RequestHead& head, const UpstreamHeadFa
     if (http::EqualsIgnoreCase(field.name, "X-Forwarded-For")) forwarded += field.value + ", ";
   }
   AddRequestFraming(out, head, facts);
-  Add(out, "X-Forwarded-For", forwarded + facts.client_address);
+  Add(out, "X-Forwarded-For", forwarded.append(facts.client_address));
   Add(out, "X-Request-Id", facts.request_id);
   Add(out, "X-Berth-Model", facts.model);
-  Add(out, "X-Berth-Model-Requested", facts.model_requested);
+  AddDecoded(out, "X-Berth-Model-Requested", facts.model_requested);
   if (facts.claim) Add(out, protocol::kClaimHeader, protocol::FormatClaim(*facts.claim));
   if (facts.deadline_ms) Add(out, "X-Deadline-Ms", std::to_string(*facts.deadline_ms));
   return out += "\r\n";
@@ -108,10 +114,12 @@ std::string NewRequestId() {
   // Unique, not secret: one seed per thread is enough.
   thread_local std::mt19937_64 random{(std::uint64_t{std::random_device{}()} << 32) | std::random_device{}()};
   static constexpr char kHex[] = "0123456789abcdef";
-  std::string id = "req-";
+  constexpr std::string_view kPrefix = "req-";
+  std::string id(kPrefix.size() + 32, ' ');
+  char* at = kPrefix.copy(id.data(), kPrefix.size()) + id.data();
   for (int word = 0; word < 2; ++word) {
     std::uint64_t bits = random();
-    for (int i = 0; i < 16; ++i, bits >>= 4) id += kHex[bits & 15];
+    for (int i = 0; i < 16; ++i, bits >>= 4) *at++ = kHex[bits & 15];
   }
   return id;
 }

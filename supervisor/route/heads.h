@@ -5,18 +5,20 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "worker/protocol/claim_table.h"
 #include "worker/protocol/http_head.h"
 
 namespace berth::route {
 
+// The texts of both facts are owned by whoever keeps the request.
 struct UpstreamHeadFacts {
-  std::string path;                       // without query
-  std::string model;                      // canonical
-  std::string model_requested;            // the client's spelling
-  std::string request_id;
-  std::string client_address;
+  std::string_view path;                  // without query
+  std::string_view model;                 // canonical
+  std::string_view model_requested;       // the client's spelling
+  std::string_view request_id;
+  std::string_view client_address;
   std::optional<protocol::Claim> claim;   // none: an external server
   std::optional<std::uint64_t> body_bytes;  // buffered body; else framed as it came
   std::optional<std::int64_t> deadline_ms;  // what is left of it
@@ -28,8 +30,8 @@ struct ClientHeadFacts {
   int client_version = 11;
   BodyFraming framing = BodyFraming::kNone;
   bool keep_alive = true;
-  std::string request_id;
-  std::string model;
+  std::string_view request_id;
+  std::string_view model;
   std::int64_t queue_ms = 0;
 };
 std::string MakeClientHead(const http::ResponseHead& head, const ClientHeadFacts& facts);

@@ -71,9 +71,8 @@ asio::awaitable<RelayResult> Relay::Run() {
   const bool small = head_.framing == http::Framing::kNone ||
                      (head_.framing == http::Framing::kLength && head_.content_length <= kWholeUpTo);
   terms_.facts.framing = ChooseFraming();
-  if (small) co_return co_await RunWhole();
-  if (IsEventStream(head_)) co_return co_await RunEvents();
-  co_return co_await RunPieces();
+  if (small) return RunWhole();
+  return IsEventStream(head_) ? RunEvents() : RunPieces();
 }
 
 // What the buffer holds of the body.
@@ -114,13 +113,16 @@ asio::awaitable<RelayResult> Relay::RunWhole() {
   std::string body;
   std::string piece;
   while (!body_.done()) {
-    const Piece next = co_await Next(TimePoint::max(), &piece);
+    Piece next = TakeFromBuffer(&piece);  // where it mostly is
+    if (next == Piece::kSilent) next = co_await Next(TimePoint::max(), &piece);
     if (next != Piece::kData) co_return Ended(RelayResult::End::kNothingSent);
     body.empty() ? body.swap(piece) : void(body += piece);  // it mostly comes in one piece
   }
   const std::string head = MakeClientHead(head_, terms_.facts);
-  const bool sent = co_await client_.Write(Both(head, body), terms_.patience);
-  co_return Ended(sent ? RelayResult::End::kWhole : RelayResult::End::kClientGone);
+  Parts parts = Both(head, body);
+  std::optional<bool> sent = client_.WriteNow(parts);
+  if (!sent) sent = co_await client_.Write(parts, terms_.patience);
+  co_return Ended(*sent ? RelayResult::End::kWhole : RelayResult::End::kClientGone);
 }
 
 asio::awaitable<RelayResult> Relay::RunPieces() {

@@ -55,7 +55,8 @@ struct IoThread {
   explicit IoThread(Shared& s) : shared(s), tasks(io.get_executor()), meters(s.metrics) {}
 
   Shared& shared;
-  boost::asio::io_context io{1};
+  // One thread runs it and owns its sockets; others only post. So the sockets need no locks.
+  boost::asio::io_context io{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   TaskGroup tasks;
   Meters meters;
   UpstreamPool pool;

@@ -4,6 +4,8 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
@@ -69,18 +71,18 @@ asio::awaitable<Arrival> Stream::More(TimePoint deadline) {
   const std::size_t had = buffer_.size();
   // After a read that emptied the socket, asking again would mostly be in vain: waiting tells, too.
   if (!ended_ && !drained_) ReadNow();
-  for (;;) {
+  for (bool waited = false;; waited = true) {
     if (buffer_.size() > had) {
       if (watching_ && buffer_.size() < kMaxWatched) StartRead();
       co_return Arrival::kData;
     }
     if (ended_) co_return Arrival::kClosed;
     const TimePoint until = std::min(deadline, limit_);
-    if (until != TimePoint::max() && Clock::now() >= until) co_return Arrival::kTimeout;
+    if (waited && until != TimePoint::max() && Clock::now() >= until) co_return Arrival::kTimeout;
     StartRead();
     readable_.expires_at(until);
-    boost::system::error_code ignored;
-    co_await readable_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    // Not use_awaitable, which would make one more coroutine of the wait.
+    co_await readable_.async_wait(asio::as_tuple(asio::deferred));
   }
 }
 
@@ -105,32 +107,35 @@ asio::awaitable<bool> Stream::WaitWritable(Duration patience) {
   co_return !closed_;
 }
 
-asio::awaitable<bool> Stream::Write(Parts parts, Duration patience) {
-  iovec vectors[2];
-  for (std::size_t i = 0; i < 2; ++i) vectors[i] = {const_cast<void*>(parts[i].data()), parts[i].size()};
-  while (vectors[0].iov_len + vectors[1].iov_len > 0) {
-    if (closed_) co_return false;
+std::optional<bool> Stream::WriteNow(Parts& parts) {
+  while (parts[0].size() + parts[1].size() > 0) {
+    if (closed_) return false;
+    iovec vectors[2];
+    for (std::size_t i = 0; i < 2; ++i) vectors[i] = {const_cast<void*>(parts[i].data()), parts[i].size()};
     msghdr message{};
     message.msg_iov = vectors;
     message.msg_iovlen = 2;
     const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) {
-      if (errno != EAGAIN && errno != EWOULDBLOCK) co_return false;
-      const bool writable = co_await WaitWritable(patience);
-      if (!writable) co_return false;
-      continue;
-    }
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::nullopt;
+    if (sent < 0) return false;
     wrote_ = wrote_ || sent > 0;
     auto left = static_cast<std::size_t>(sent);
-    for (iovec& vector : vectors) {
-      const std::size_t taken = std::min(left, vector.iov_len);
-      vector.iov_base = static_cast<char*>(vector.iov_base) + taken;
-      vector.iov_len -= taken;
+    for (asio::const_buffer& part : parts) {
+      const std::size_t taken = std::min(left, part.size());
+      part += taken;
       left -= taken;
     }
   }
-  co_return true;
+  return true;
+}
+
+asio::awaitable<bool> Stream::Write(Parts parts, Duration patience) {
+  for (;;) {
+    if (const auto done = WriteNow(parts)) co_return *done;
+    const bool writable = co_await WaitWritable(patience);
+    if (!writable) co_return false;
+  }
 }
 
 void Stream::Watch(std::function<void()> on_gone) {
@@ -182,8 +187,8 @@ asio::awaitable<void> Stream::CloseGently() {
   Close();
 }
 
-bool Stream::Quiet() {
-  if (closed_ || ended_ || !buffer_.empty()) return false;
+bool Stream::QuietNow() {
+  if (!Quiet()) return false;
   char byte;
   const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);

@@ -13,6 +13,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "supervisor/base/duration.h"
@@ -34,9 +35,14 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::string& buffer() { return buffer_; }
   // Waits until the buffer has grown. kClosed: the peer closed, reset, or Abort() was called.
   boost::asio::awaitable<Arrival> More(TimePoint deadline);
+  // Sends what the kernel takes at once, and takes that off `parts`. True: that was all; false: the peer is gone;
+  // nothing: Write() the rest. Most messages need no more, and a call that waits costs a coroutine.
+  std::optional<bool> WriteNow(Parts& parts);
   // Sends everything. False: the peer is gone, or took nothing for `patience` (the stream is then aborted).
   boost::asio::awaitable<bool> Write(Parts parts, Duration patience);
 
+  // Listens while nobody waits for bytes, so that Quiet() knows what happened in the meantime.
+  void Listen() { StartRead(); }
   // From now on the peer's leaving (FIN or reset) calls `on_gone`, once; it keeps reading up to a bound for
   // that. Bytes of a next request do not count as leaving.
   void Watch(std::function<void()> on_gone);
@@ -53,8 +59,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   bool ended() const { return ended_; }  // the peer sends no more
   bool closed() const { return closed_; }
-  // An idle stream on which the peer has said nothing and which it has not closed.
-  bool Quiet();
+  // An idle stream on which the peer, as far as is known, has said nothing and which it has not closed.
+  bool Quiet() const { return !closed_ && !ended_ && buffer_.empty(); }
+  // The same, asking the kernel.
+  bool QuietNow();
   bool wrote() const { return wrote_; }  // some byte was accepted by the kernel
 
  private:

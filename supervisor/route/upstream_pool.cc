@@ -24,13 +24,13 @@ std::variant<std::shared_ptr<Stream>, ConnectFailure> ConnectUnix(boost::asio::i
   return std::make_shared<Stream>(io, AF_UNIX, std::move(fd));
 }
 
-std::shared_ptr<Stream> UpstreamPool::Take(const launch::Endpoint& endpoint) {
+std::shared_ptr<Stream> UpstreamPool::Take(const launch::Endpoint& endpoint, bool only_sure) {
   const auto found = idle_.find(&endpoint);
   if (found == idle_.end()) return nullptr;
   while (!found->second.empty()) {
     std::shared_ptr<Stream> stream = std::move(found->second.back());
     found->second.pop_back();
-    if (stream->Quiet()) return stream;
+    if (only_sure ? stream->QuietNow() : stream->Quiet()) return stream;
     stream->Close();
   }
   return nullptr;
@@ -39,6 +39,7 @@ std::shared_ptr<Stream> UpstreamPool::Take(const launch::Endpoint& endpoint) {
 void UpstreamPool::Put(const launch::Endpoint& endpoint, std::shared_ptr<Stream> stream) {
   auto& kept = idle_[&endpoint];
   if (kept.size() < static_cast<std::size_t>(std::min(endpoint.window, 256))) {
+    stream->Listen();
     kept.push_back(std::move(stream));
   } else {
     stream->Close();

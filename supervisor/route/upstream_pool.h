@@ -26,8 +26,9 @@ std::variant<std::shared_ptr<Stream>, ConnectFailure> ConnectUnix(boost::asio::i
 
 class UpstreamPool {
  public:
-  // A kept connection on which the worker has not hung up, or nullptr.
-  std::shared_ptr<Stream> Take(const launch::Endpoint& endpoint);
+  // A kept connection on which the worker has not hung up, or nullptr. Not `only_sure`: as far as this thread has
+  // heard; asking the kernel each time costs a system call.
+  std::shared_ptr<Stream> Take(const launch::Endpoint& endpoint, bool only_sure);
   void Put(const launch::Endpoint& endpoint, std::shared_ptr<Stream> stream);
   void Forget(const launch::Endpoint& endpoint);
   void Clear();

@@ -47,7 +47,9 @@ class HeadParser : public beast::http::basic_parser<kIsRequest> {
     head_.version = version;
   }
   void on_field_impl(beast::http::field, string_view name, string_view value, error_code&) override {
-    head_.fields.push_back({{name.data(), name.size()}, {value.data(), value.size()}});
+    Field& field = head_.fields.emplace_back();
+    field.name.assign(name.data(), name.size());
+    field.value.assign(value.data(), value.size());
   }
   void on_header_impl(error_code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
@@ -61,37 +63,6 @@ class HeadParser : public beast::http::basic_parser<kIsRequest> {
   Head& head_;
 };
 
-// The raw values of the fields that frame a message, taken before Beast judges them with errors of its own.
-struct FramingFields {
-  std::vector<std::string_view> length;
-  std::vector<std::string_view> coding;
-  std::optional<HeadError> error;
-};
-
-// A name that a CGI-like reader would take for a framing field: "content_length".
-bool IsDisguised(std::string_view name) {
-  if (name.find('_') == std::string_view::npos) return false;
-  std::string dashed(name);
-  for (char& c : dashed) c = c == '_' ? '-' : c;
-  return EqualsIgnoreCase(dashed, "content-length") || EqualsIgnoreCase(dashed, "transfer-encoding");
-}
-
-FramingFields FindFraming(std::string_view head) {
-  FramingFields found;
-  for (std::size_t at = head.find("\r\n") + 2; at + 2 < head.size();) {
-    const std::size_t end = head.find("\r\n", at);
-    const std::string_view line = head.substr(at, end - at);
-    const std::size_t colon = line.find(':');
-    const std::string_view name = line.substr(0, colon);
-    const std::string_view value = TrimWhitespace(line.substr(colon + 1));
-    if (EqualsIgnoreCase(name, "content-length")) found.length.push_back(value);
-    if (EqualsIgnoreCase(name, "transfer-encoding")) found.coding.push_back(value);
-    if (IsDisguised(name)) found.error = Smuggling("a header named " + std::string(name));
-    at = end + 2;
-  }
-  return found;
-}
-
 std::vector<std::string_view> SplitList(std::string_view list) {
   std::vector<std::string_view> items;
   for (std::size_t at = 0; at <= list.size();) {
@@ -103,11 +74,11 @@ std::vector<std::string_view> SplitList(std::string_view list) {
 }
 
 std::optional<HeadError> CheckCoding(const FramingFields& found, int version) {
-  if (!found.length.empty()) return Smuggling("both Content-Length and Transfer-Encoding");
+  if (found.lengths > 0) return Smuggling("both Content-Length and Transfer-Encoding");
   if (version == 10) return Smuggling("Transfer-Encoding in an HTTP/1.0 message");
-  if (found.coding.size() > 1) return Smuggling("more than one Transfer-Encoding");
-  if (EqualsIgnoreCase(found.coding[0], "chunked")) return std::nullopt;
-  const auto codings = SplitList(found.coding[0]);
+  if (found.codings > 1) return Smuggling("more than one Transfer-Encoding");
+  if (EqualsIgnoreCase(found.coding, "chunked")) return std::nullopt;
+  const auto codings = SplitList(found.coding);
   for (std::size_t i = 0; i < codings.size(); ++i) {
     const bool last = i + 1 == codings.size();
     if (!IsToken(codings[i]) || (EqualsIgnoreCase(codings[i], "chunked") && !last)) {
@@ -115,12 +86,12 @@ std::optional<HeadError> CheckCoding(const FramingFields& found, int version) {
     }
   }
   return HeadError{501, "parse",
-                   "the transfer coding " + std::string(found.coding[0]) + " is not implemented"};
+                   "the transfer coding " + std::string(found.coding) + " is not implemented"};
 }
 
 std::optional<HeadError> ReadLength(const FramingFields& found, std::uint64_t* length) {
-  if (found.length.size() > 1) return Smuggling("more than one Content-Length");
-  const std::string_view text = found.length[0];
+  if (found.lengths > 1) return Smuggling("more than one Content-Length");
+  const std::string_view text = found.length;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *length);
   const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
   if (!digits) return Smuggling("Content-Length is not one number in digits");
@@ -132,13 +103,13 @@ std::optional<HeadError> ReadLength(const FramingFields& found, std::uint64_t* l
 
 // Sets framing and content_length from the framing fields.
 std::optional<HeadError> ApplyFraming(const FramingFields& found, Head* head) {
-  if (found.error) return found.error;
-  if (!found.coding.empty()) {
+  if (!found.disguised.empty()) return Smuggling("a header named " + std::string(found.disguised));
+  if (found.codings > 0) {
     if (auto error = CheckCoding(found, head->version)) return error;
     head->framing = Framing::kChunked;
     return std::nullopt;
   }
-  if (found.length.empty()) return std::nullopt;
+  if (found.lengths == 0) return std::nullopt;
   if (auto error = ReadLength(found, &head->content_length)) return error;
   head->framing = Framing::kLength;
   return std::nullopt;
@@ -228,11 +199,11 @@ std::optional<HeadError> CheckStatusLine(std::string_view line) {
   return std::nullopt;
 }
 
-RequestResult FinishRequest(std::string_view bytes) {
+RequestResult FinishRequest(std::string_view bytes, const FramingFields& framing) {
   RequestHead head;
   head.version = VersionOf(bytes, true);
   // Framing is judged first: whatever else is wrong, smuggling is what must be counted.
-  if (auto error = ApplyFraming(FindFraming(bytes), &head)) return *std::move(error);
+  if (auto error = ApplyFraming(framing, &head)) return *std::move(error);
   HeadParser<true> parser(head, bytes.size());
   if (auto error = RunParser(parser, bytes)) return *std::move(error);
   head.method = std::move(parser.first);
@@ -251,10 +222,10 @@ bool HasNoBody(int status, std::string_view method) {
   return method == "HEAD" || status / 100 == 1 || status == 204 || status == 304;
 }
 
-ResponseResult FinishResponse(std::string_view bytes, std::string_view method) {
+ResponseResult FinishResponse(std::string_view bytes, const FramingFields& framing, std::string_view method) {
   ResponseHead head;
   head.version = VersionOf(bytes, false);
-  if (auto error = ApplyFraming(FindFraming(bytes), &head)) return *std::move(error);
+  if (auto error = ApplyFraming(framing, &head)) return *std::move(error);
   HeadParser<false> parser(head, bytes.size());
   if (auto error = RunParser(parser, bytes)) return *std::move(error);
   head.status = parser.status;
@@ -286,8 +257,8 @@ RequestResult ParseRequestHead(std::string_view bytes, const HeadLimits& limits)
   auto scan = ScanHead(bytes, limits, CheckRequestLine);
   if (auto* error = std::get_if<HeadError>(&scan)) return *std::move(error);
   if (std::holds_alternative<NeedMore>(scan)) return NeedMore{};
-  const std::size_t length = std::get<std::size_t>(scan);
-  RequestResult result = FinishRequest(bytes.substr(0, length));
+  const auto& [length, framing] = std::get<ScannedHead>(scan);
+  RequestResult result = FinishRequest(bytes.substr(0, length), framing);
   if (auto* head = std::get_if<RequestHead>(&result)) head->bytes = skipped + length;
   return result;
 }
@@ -296,14 +267,13 @@ ResponseResult ParseResponseHead(std::string_view bytes, std::string_view method
   auto scan = ScanHead(bytes, limits, CheckStatusLine);
   if (auto* error = std::get_if<HeadError>(&scan)) return *std::move(error);
   if (std::holds_alternative<NeedMore>(scan)) return NeedMore{};
-  const std::size_t length = std::get<std::size_t>(scan);
-  ResponseResult result = FinishResponse(bytes.substr(0, length), method);
+  const auto& [length, framing] = std::get<ScannedHead>(scan);
+  ResponseResult result = FinishResponse(bytes.substr(0, length), framing, method);
   if (auto* head = std::get_if<ResponseHead>(&result)) head->bytes = length;
   return result;
 }
 
-bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
+bool EqualLetters(std::string_view a, std::string_view b) {
   auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (lower(a[i]) != lower(b[i])) return false;

@@ -61,6 +61,27 @@ Line NextLine(std::string_view bytes, std::size_t limit) {
   return {};
 }
 
+constexpr std::string_view kLength = "content-length";
+constexpr std::string_view kCoding = "transfer-encoding";
+
+bool IsDisguised(std::string_view name) {
+  if (name.find('_') == std::string_view::npos) return false;
+  std::string dashed(name);
+  for (char& c : dashed) c = c == '_' ? '-' : c;
+  return EqualsIgnoreCase(dashed, kLength) || EqualsIgnoreCase(dashed, kCoding);
+}
+
+// `line`: one that CheckFieldLine let through.
+void NoteFraming(std::string_view line, FramingFields& found) {
+  const std::size_t colon = line.find(':');
+  if (colon != kLength.size() && colon != kCoding.size()) return;  // nearly all
+  const std::string_view name = line.substr(0, colon);
+  const std::string_view value = TrimWhitespace(line.substr(colon + 1));
+  if (EqualsIgnoreCase(name, kLength) && found.lengths++ == 0) found.length = value;
+  if (EqualsIgnoreCase(name, kCoding) && found.codings++ == 0) found.coding = value;
+  if (IsDisguised(name)) found.disguised = name;
+}
+
 HeadError LineTooLong(const HeadLimits& limits) {
   return {414, "header_too_large",
           "the request line is longer than " + std::to_string(limits.line) + " bytes"};
@@ -104,9 +125,10 @@ std::optional<HeadError> CheckFieldLine(std::string_view line) {
   return std::nullopt;
 }
 
-std::variant<NeedMore, std::size_t, HeadError> ScanHead(std::string_view bytes, const HeadLimits& limits,
+std::variant<NeedMore, ScannedHead, HeadError> ScanHead(std::string_view bytes, const HeadLimits& limits,
                                                         StartLineCheck check_start) {
   std::size_t at = 0;
+  FramingFields framing;
   for (std::size_t count = 0;; ++count) {
     const bool start = count == 0;
     const std::size_t block_left = limits.block > at ? limits.block - at : 0;
@@ -121,12 +143,13 @@ std::variant<NeedMore, std::size_t, HeadError> ScanHead(std::string_view bytes, 
       if (auto error = check_start(line.text)) return *std::move(error);
       continue;
     }
-    if (line.text.empty()) return at;
+    if (line.text.empty()) return ScannedHead{at, framing};
     if (count > limits.fields) {
       return HeadError{431, "header_too_large",
                        "more than " + std::to_string(limits.fields) + " header fields"};
     }
     if (auto error = CheckFieldLine(line.text)) return *std::move(error);
+    NoteFraming(line.text, framing);
   }
 }
 

@@ -22,10 +22,23 @@ HeadError Smuggling(std::string message);  // 400 "smuggling"
 // What is wrong with a field line (without its CRLF), if anything.
 std::optional<HeadError> CheckFieldLine(std::string_view line);
 
+// The raw values of the fields that frame a message, taken before any parser judges them with errors of its own.
+struct FramingFields {
+  std::string_view length;     // of the first Content-Length
+  std::size_t lengths = 0;     // how many there are
+  std::string_view coding;     // of the first Transfer-Encoding
+  std::size_t codings = 0;
+  std::string_view disguised;  // a name that a CGI-like reader would take for one of them: "content_length"
+};
+
+struct ScannedHead {
+  std::size_t bytes = 0;  // its length, the empty line included
+  FramingFields framing;  // views into it
+};
+
 using StartLineCheck = std::optional<HeadError> (*)(std::string_view line);
-// The length of the head that `bytes` start with, its empty line included; the first line is passed to
-// `check_start` as soon as it is complete.
-std::variant<NeedMore, std::size_t, HeadError> ScanHead(std::string_view bytes, const HeadLimits& limits,
+// The head that `bytes` start with; the first line is passed to `check_start` as soon as it is complete.
+std::variant<NeedMore, ScannedHead, HeadError> ScanHead(std::string_view bytes, const HeadLimits& limits,
                                                         StartLineCheck check_start);
 
 }  // namespace berth::http

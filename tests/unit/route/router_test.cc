@@ -166,8 +166,10 @@ TEST(UpstreamHead, OfARequestWithAsManyFieldsAsAllowedIsAcceptedByAWorker) {
   ASSERT_TRUE(head);
   UpstreamHeadFacts facts;
   facts.path = "/v1/embeddings";
-  facts.model = facts.model_requested = std::string(256, 'm');
-  facts.request_id = std::string(128, 'r');
+  const std::string name(256, 'm');
+  const std::string id(128, 'r');
+  facts.model = facts.model_requested = name;
+  facts.request_id = id;
   facts.client_address = "2.2.2.2";
   facts.claim = protocol::Claim{65'535, (1ULL << 62) - 1};
   facts.body_bytes = 5;
