@@ -25,21 +25,11 @@ at::Tensor SplitHeads(const at::Tensor& rows, std::int64_t count, std::int64_t l
   return rows.view({count, length, heads, rows.size(1) / heads}).transpose(1, 2);
 }
 
-// scores * scale + bias in one pass over `scores` [count, heads, length, length]. The bias of a row is a
-// window into its head's line, one place further left for each query, so no [heads, length, length] is ever
-// made.
-void ScaleAndBias(const at::Tensor& scores, float scale, const at::Tensor& bias) {
-  const std::int64_t heads = scores.size(1);
-  const std::int64_t length = scores.size(2);
-  const std::int64_t middle = bias.size(1) / 2;
-  float* row = scores.data_ptr<float>();
-  for (std::int64_t matrix = 0; matrix < scores.size(0) * heads; ++matrix) {
-    const float* line = bias.data_ptr<float>() + matrix % heads * bias.size(1);
-    for (std::int64_t query = 0; query < length; ++query, row += length) {
-      const float* window = line + middle - query;
-      for (std::int64_t key = 0; key < length; ++key) row[key] = row[key] * scale + window[key];
-    }
-  }
+// [heads, length, length], where [h, i, j] is the bias of query i and the j-th key from the end: both steps
+// go one column to the right, so a view with strides of 1 says it, and no such tensor is ever made.
+at::Tensor BiasOfReversedKeys(const at::Tensor& bias, std::int64_t length) {
+  const std::int64_t columns = bias.size(1);
+  return bias.as_strided({bias.size(0), length, length}, {columns, 1, 1}, columns / 2 + 1 - length);
 }
 
 }  // namespace
@@ -56,13 +46,16 @@ at::Tensor Attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
     const auto part = [&](const at::Tensor& x) {
       return SplitHeads(x.narrow(0, row, rows), count, lengths[i], heads);
     };
-    at::Tensor scores = at::matmul(part(q), part(k).transpose(2, 3)).contiguous();
+    // The order of the keys is nothing to attention; turned around, the bias is a view.
+    const at::Tensor keys = bias.defined() ? part(k).flip(2) : part(k);
+    const at::Tensor values = bias.defined() ? part(v).flip(2) : part(v);
+    at::Tensor scores = at::matmul(part(q), keys.transpose(2, 3));
     if (bias.defined()) {
-      ScaleAndBias(scores, static_cast<float>(scale), bias);
+      at::add_out(scores, BiasOfReversedKeys(bias, lengths[i]), scores, scale);
     } else {
       scores.mul_(scale);
     }
-    part(out).copy_(at::matmul(at::softmax(scores, -1), part(v)));
+    part(out).copy_(at::matmul(at::softmax(scores, -1), values));
     row += rows;
     i += group;
   }

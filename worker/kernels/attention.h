@@ -14,7 +14,7 @@ namespace berth::kernels {
 // are computed together, so a batch sorted by length needs the fewest calls.
 //
 // `bias`: undefined, or what is added to the scores before the softmax by how far the key is from the query,
-// [heads, 2n − 1] float32, contiguous: column n − 1 + j − i for query i and key j. No length may be above n.
+// [heads, 2n − 1] float32, contiguous: column n − 1 + i − j for query i and key j. No length may be above n.
 at::Tensor Attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      std::span<const std::int64_t> lengths, std::int64_t heads, const at::Tensor& bias = {});
 

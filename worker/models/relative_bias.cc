@@ -27,7 +27,7 @@ std::int64_t RelativeBucket(std::int64_t offset) {
 at::Tensor BiasByOffset(const at::Tensor& table, std::int64_t longest) {
   const at::Tensor buckets = at::empty({2 * longest - 1}, at::kLong);
   auto* next = buckets.data_ptr<std::int64_t>();
-  for (std::int64_t offset = 1 - longest; offset < longest; ++offset) *next++ = RelativeBucket(offset);
+  for (std::int64_t offset = longest - 1; offset > -longest; --offset) *next++ = RelativeBucket(offset);
   return at::index_select(table, 0, buckets).t().contiguous();
 }
 

@@ -14,7 +14,7 @@ namespace berth::models {
 // before; keys behind their query have the second half of the table.
 std::int64_t RelativeBucket(std::int64_t offset);
 
-// `table` [32, heads] float32. Returns [heads, 2 * longest − 1], where column longest − 1 + offset is for a
+// `table` [32, heads] float32. Returns [heads, 2 * longest − 1], where column longest − 1 − offset is for a
 // key at `offset`: all that sequences of up to `longest` tokens need.
 at::Tensor BiasByOffset(const at::Tensor& table, std::int64_t longest);
 

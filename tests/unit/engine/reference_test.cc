@@ -217,7 +217,7 @@ TEST(BiasByOffset, EachColumnIsTheTablesRowOfItsBucket) {
   ASSERT_EQ(bias.sizes(), (std::vector<std::int64_t>{2, 39}));
   for (std::int64_t offset = -19; offset < 20; ++offset) {
     for (std::int64_t head = 0; head < 2; ++head) {
-      EXPECT_EQ(bias[head][19 + offset].item<float>(), 2 * models::RelativeBucket(offset) + head) << offset;
+      EXPECT_EQ(bias[head][19 - offset].item<float>(), 2 * models::RelativeBucket(offset) + head) << offset;
     }
   }
 }
