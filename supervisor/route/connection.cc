@@ -36,7 +36,7 @@ struct Scraped {
 }  // namespace
 
 Connection::Connection(IoThread& thread, std::shared_ptr<Stream> stream, std::string peer, bool metrics_only)
-    : thread_(thread), stream_(std::move(stream)), peer_(std::move(peer)), metrics_only_(metrics_only) {
+    : thread_(thread), stream_(std::move(stream)), limit_(thread.io), peer_(std::move(peer)), metrics_only_(metrics_only) {
   thread_.connections.insert(this);
   thread_.meters.ConnectionAccepted();
   thread_.meters.Connections(state_, 1);
@@ -267,6 +267,7 @@ asio::awaitable<bool> Connection::RelayRequest(Reply& reply, const http::Request
   job.target = std::move(target);
   job.client = stream_;
   job.client_address = peer_;
+  job.limit = &limit_;
   auto dispatch = std::make_shared<Dispatch>(thread_, reply, std::move(job));
   co_return co_await dispatch->Run();
 }

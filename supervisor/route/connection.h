@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "supervisor/route/alarm.h"
 #include "supervisor/route/reply.h"
 #include "supervisor/route/shared.h"
 #include "supervisor/route/stream.h"
@@ -46,6 +47,7 @@ class Connection {
 
   IoThread& thread_;
   std::shared_ptr<Stream> stream_;
+  Alarm limit_;  // of the request being relayed
   const std::string peer_;
   const bool metrics_only_;
   std::string_view state_ = "idle";

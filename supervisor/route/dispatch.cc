@@ -39,12 +39,15 @@ std::int64_t MsBetween(TimePoint from, TimePoint to) {
 
 Dispatch::Dispatch(IoThread& thread, Reply& reply, Job job)
     : thread_(thread), reply_(reply), job_(std::move(job)), door_(thread.shared.Door(*job_.decision.model)),
-      wake_(thread.io), limit_(thread.io), wait_until_(reply.arrived() + door_.model.queue.timeout) {
+      wake_(thread.io), wait_until_(reply.arrived() + door_.model.queue.timeout) {
   thread_.shared.relayed_open.fetch_add(1, std::memory_order_relaxed);
   Prepare();
 }
 
 Dispatch::~Dispatch() {
+  if (ticket_) door_.admission.Release(ticket_, true);
+  job_.client->Unwatch();
+  job_.limit->Clear();
   if (on_budget_) thread_.shared.budget.Done();
   thread_.shared.relayed_open.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -75,15 +78,8 @@ void Dispatch::Prepare() {
 asio::awaitable<bool> Dispatch::Run() {
   WatchTicket();
   ArmLimit();
-  std::weak_ptr<Dispatch> weak = weak_from_this();
-  job_.client->Watch([weak] {
-    if (auto self = weak.lock()) self->Raise(Stop::kGone);
-  });
-  const bool keep = co_await Loop();
-  door_.admission.Release(ticket_, true);
-  job_.client->Unwatch();
-  limit_.cancel();
-  co_return keep;
+  job_.client->Watch([this] { Raise(Stop::kGone); });
+  return Loop();
 }
 
 void Dispatch::WatchTicket() {
@@ -144,7 +140,10 @@ asio::awaitable<Standing> Dispatch::AwaitPlace() {
 std::optional<http::Response> Dispatch::WhyNot(const Standing& standing) {
   if (stop_ != Stop::kNone) return WhyStopped();
   if (standing.refusal) return WhyRefused(*standing.refusal);
-  if (!ServesRoute(standing.endpoint->capabilities)) return NoSuchRoute();
+  const protocol::Capabilities& capabilities = standing.endpoint->capabilities;
+  if (!ServesRoute(capabilities)) {
+    return RouteNotServed(door_.model.name, job_.target.route->path, capabilities.routes);
+  }
   return std::nullopt;
 }
 
@@ -230,13 +229,7 @@ void Dispatch::OnTicket() {
 void Dispatch::ArmLimit() {
   const TimePoint deadline = job_.deadline.value_or(TimePoint::max());
   const TimePoint next = Clock::now() < wait_until_ ? std::min(deadline, wait_until_) : deadline;
-  if (next == TimePoint::max()) return;
-  std::weak_ptr<Dispatch> weak = weak_from_this();
-  limit_.expires_at(next);
-  limit_.async_wait([weak](const boost::system::error_code& error) {
-    auto self = weak.lock();
-    if (self && !error) self->OnLimit();
-  });
+  if (next != TimePoint::max()) job_.limit->Set(next, [this] { OnLimit(); });
 }
 
 void Dispatch::OnLimit() {
@@ -249,11 +242,6 @@ void Dispatch::OnLimit() {
 bool Dispatch::ServesRoute(const protocol::Capabilities& capabilities) const {
   const auto& routes = capabilities.routes;
   return routes.empty() || std::find(routes.begin(), routes.end(), job_.target.route->path) != routes.end();
-}
-
-http::Response Dispatch::NoSuchRoute() const {
-  return http::ErrorResponse(404, "unknown_route", "the model \"" + door_.model.name + "\" has no route " +
-                                                       std::string(job_.target.route->path));
 }
 
 http::Response Dispatch::WhyStopped() const {

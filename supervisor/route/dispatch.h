@@ -27,6 +27,7 @@ struct Job {
   std::string client_address;
   std::optional<TimePoint> deadline;
   bool expects_continue = false;             // the client waits to be told before it sends `upload`
+  Alarm* limit = nullptr;                    // for the deadline, and the longest wait for a worker to begin
 };
 
 class Dispatch : public std::enable_shared_from_this<Dispatch> {
@@ -59,7 +60,6 @@ class Dispatch : public std::enable_shared_from_this<Dispatch> {
 
   http::Response WhyStopped() const;
   http::Response WhyRefused(Refusal refusal);
-  http::Response NoSuchRoute() const;
   http::Response NowhereToGo();
   http::Response BadUpload(UploadFault fault);
   http::Response Lost(bool garbage);
@@ -75,7 +75,6 @@ class Dispatch : public std::enable_shared_from_this<Dispatch> {
   Errand errand_;
   std::shared_ptr<Ticket> ticket_;
   boost::asio::steady_timer wake_;   // cancelled when the ticket changed or Stop was raised
-  boost::asio::steady_timer limit_;  // deadline, and the longest wait for a worker to begin
   const TimePoint wait_until_;
   Attempt* attempt_ = nullptr;       // the one that runs now
   Stop stop_ = Stop::kNone;

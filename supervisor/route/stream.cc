@@ -4,8 +4,8 @@
 #include <sys/uio.h>
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
@@ -31,8 +31,32 @@ Parts ContinueHead() {
   return {asio::buffer(kContinue), asio::const_buffer()};
 }
 
+// A coroutine to go on with. A timer would do as well, cancelled when something has arrived; but a wait is what every
+// message costs twice.
+struct Stream::Waiter {
+  virtual ~Waiter() = default;
+  virtual void Resume() = 0;
+};
+
+// Begins the wait of the coroutine that awaits it.
+struct Stream::BeginWait {
+  template <class Handler>
+  struct Kept : Waiter {
+    explicit Kept(Handler h) : handler(std::move(h)) {}
+    void Resume() override { std::move(handler)(); }
+    Handler handler;
+  };
+  template <class Handler>
+  void operator()(Handler handler) const {
+    stream.waiter_ = std::make_unique<Kept<Handler>>(std::move(handler));
+  }
+  Stream& stream;
+};
+
 Stream::Stream(asio::io_context& io, int family, Fd fd)
-    : socket_(io, asio::generic::stream_protocol(family, 0), fd.Release()), readable_(io), writable_(io) {}
+    : socket_(io, asio::generic::stream_protocol(family, 0), fd.Release()), patience_(io), writable_(io) {}
+
+Stream::~Stream() = default;
 
 void Stream::StartRead() {
   if (reading_ || ended_) return;
@@ -47,8 +71,21 @@ void Stream::StartRead() {
 void Stream::OnReadable() {
   if (!closed_) ReadNow();
   if (watching_ && buffer_.size() < kMaxWatched) StartRead();
-  readable_.cancel();
+  Wake();
 }
+
+// Goes on with the coroutine that waits: the last that a callback of the loop does.
+void Stream::Wake() {
+  patience_.Clear();
+  if (auto waiter = std::move(waiter_)) waiter->Resume();
+}
+
+// The same, for those whom a coroutine may have called.
+void Stream::WakeSoon() {
+  if (!waiter_) return;
+  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->Wake(); });
+}
+
 
 void Stream::ReadNow() {
   thread_local char scratch[kReadSize];
@@ -63,7 +100,6 @@ void Stream::ReadNow() {
 
 void Stream::End() {
   ended_ = true;
-  readable_.cancel();
   if (auto gone = std::exchange(on_gone_, nullptr)) gone();
 }
 
@@ -80,9 +116,9 @@ asio::awaitable<Arrival> Stream::More(TimePoint deadline) {
     const TimePoint until = std::min(deadline, limit_);
     if (waited && until != TimePoint::max() && Clock::now() >= until) co_return Arrival::kTimeout;
     StartRead();
-    readable_.expires_at(until);
-    // Not use_awaitable, which would make one more coroutine of the wait.
-    co_await readable_.async_wait(asio::as_tuple(asio::deferred));
+    if (until != TimePoint::max()) patience_.Set(until, [this] { Wake(); });
+    auto wait = asio::async_initiate<const asio::deferred_t&, void()>(BeginWait{*this}, asio::deferred);
+    co_await std::move(wait);
   }
 }
 
@@ -152,7 +188,7 @@ void Stream::Unwatch() {
 
 void Stream::Hurry(TimePoint limit) {
   limit_ = std::min(limit_, limit);
-  readable_.cancel();
+  WakeSoon();
   writable_.cancel();
 }
 
@@ -168,8 +204,10 @@ void Stream::Close() {
   closed_ = true;
   boost::system::error_code ignored;
   socket_.close(ignored);
+  patience_.Stop();
   writable_.cancel();
   End();
+  WakeSoon();
 }
 
 asio::awaitable<void> Stream::CloseGently() {

@@ -18,6 +18,7 @@
 
 #include "supervisor/base/duration.h"
 #include "supervisor/base/fd.h"
+#include "supervisor/route/alarm.h"
 
 namespace berth::route {
 
@@ -30,6 +31,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
  public:
   // `fd`: a connected, non-blocking stream socket of this address family.
   Stream(boost::asio::io_context& io, int family, Fd fd);
+  ~Stream();
 
   // What has arrived and was not taken yet; callers erase what they take.
   std::string& buffer() { return buffer_; }
@@ -70,10 +72,15 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void OnReadable();
   void ReadNow();
   void End();
+  struct Waiter;
+  struct BeginWait;
+  void Wake();
+  void WakeSoon();
   boost::asio::awaitable<bool> WaitWritable(Duration patience);
 
   boost::asio::generic::stream_protocol::socket socket_;
-  boost::asio::steady_timer readable_;  // cancelled when something arrived
+  std::unique_ptr<Waiter> waiter_;      // the coroutine that waits in More()
+  Alarm patience_;                      // of that coroutine
   boost::asio::steady_timer writable_;  // cancelled when something can be sent
   std::string buffer_;
   std::function<void()> on_gone_;

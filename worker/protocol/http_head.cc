@@ -282,8 +282,9 @@ bool EqualLetters(std::string_view a, std::string_view b) {
 }
 
 bool IsHopByHop(const Head& head, std::string_view field_name) {
-  for (std::string_view name :
-       {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}) {
+  static constexpr std::string_view kNames[] = {"connection", "keep-alive",        "te",
+                                                "trailer",    "transfer-encoding", "upgrade"};
+  for (std::string_view name : kNames) {
     if (EqualsIgnoreCase(field_name, name)) return true;
   }
   constexpr std::string_view kProxy = "proxy-";
