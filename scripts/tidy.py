@@ -41,7 +41,9 @@ TORCH = re.compile(r"<(ATen|torch|c10)/")
 
 # Files that decide and do not act.
 PURE = ["supervisor/placement/*", "supervisor/launch/step.*", "supervisor/launch/restart_policy.*",
-        "supervisor/launch/exit_cause.*", "supervisor/route/pick.*", "supervisor/route/router.*",
+        "supervisor/launch/exit_cause.*", "supervisor/launch/life*", "supervisor/launch/schedule.*",
+        "supervisor/launch/turn.*", "supervisor/launch/vitals.*", "supervisor/launch/model_summary.*",
+        "supervisor/route/pick.*", "supervisor/route/router.*",
         "supervisor/route/retry_budget.*", "worker/engine/batcher.*"]
 IMPURE = re.compile(r"<(boost/asio|boost/process|fstream|sys/|unistd|fcntl|thread|mutex)|Clock::now|system_clock")
 

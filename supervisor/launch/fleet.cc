@@ -4,17 +4,13 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <map>
-#include <set>
 
 #include "supervisor/base/deadline.h"
 #include "supervisor/base/task_group.h"
 #include "supervisor/launch/fleet_metrics.h"
-#include "supervisor/launch/load_slots.h"
-#include "supervisor/launch/model_summary.h"
 #include "supervisor/launch/replica.h"
+#include "supervisor/launch/schedule.h"
 #include "supervisor/launch/spawner.h"
-#include "supervisor/launch/turn.h"
 #include "supervisor/launch/worker_environment.h"
 
 namespace asio = boost::asio;
@@ -35,9 +31,6 @@ class Fleet::Body {
   Body(asio::any_io_executor executor, const config::Plan& plan, placement::Placement placement,
        FleetOptions options, EndpointSink& sink, observe::Events& events, observe::Metrics& metrics);
 
-  void Boot();
-  Status CheckVerb(const std::string& model) const;
-  std::vector<Replica*> Of(const std::string& model) const;  // "": all
   void Changed(const std::string& model);
 
   asio::awaitable<bool> Settled(std::string model, TimePoint deadline);
@@ -50,18 +43,12 @@ class Fleet::Body {
   observe::Metrics& metrics_;
   std::unique_ptr<Spawner> own_spawner_;
   Spawner& spawner_;
-  placement::Ledger ledger_;
-  LoadSlots slots_;
+  Schedule schedule_;
   Logs logs_;
-  std::set<std::string> stopping_;  // models that an operator stopped
-  bool ending_ = false;
 
  private:
   Yard MakeYard(asio::any_io_executor executor, observe::Events& events);
-  Turn TurnOfReplica(const Replica& replica) const;
-  std::vector<ReplicaSummary> Summaries(const std::string& model) const;
   asio::awaitable<void> Sweep();
-  asio::awaitable<void> StopWaves(TimePoint deadline);
   asio::awaitable<void> UntilChange(TimePoint deadline);
 
   const std::vector<std::string> own_environment_ = OwnEnvironment();
@@ -74,7 +61,6 @@ class Fleet::Body {
   asio::steady_timer sweep_wake_;
   bool sweep_now_ = false;
   bool swept_out_ = false;      // the sweeper is to end
-  TimePoint deadline_ = TimePoint::max();
   TaskGroup replica_tasks_;
   TaskGroup own_tasks_;
 };
@@ -87,17 +73,16 @@ Fleet::Body::Body(asio::any_io_executor executor, const config::Plan& plan, plac
       metrics_(metrics),
       own_spawner_(options_.spawner ? nullptr : MakeSpawner()),
       spawner_(options_.spawner ? *options_.spawner : *own_spawner_),
-      ledger_(plan.devices),
+      schedule_(plan),
       logs_(executor, options_.log_dir, plan.server.logs, metrics),
       executor_(executor),
       yard_(MakeYard(executor, events)),
       sweep_wake_(executor),
       replica_tasks_(executor),
       own_tasks_(executor) {
-  for (placement::Assignment& assignment : placement.assignments) {
-    const config::Model* model = config::FindModel(plan_, assignment.model);
+  for (const placement::Assignment& assignment : placement.assignments) {
     const std::uint64_t seed = options_.seed + replicas_.size();
-    replicas_.push_back(std::make_unique<Replica>(yard_, *model, std::move(assignment), seed));
+    replicas_.push_back(std::make_unique<Replica>(yard_, assignment, seed));
   }
   for (const auto& replica : replicas_) replica_tasks_.Spawn("replica", replica->Run());
   own_tasks_.Spawn("orphan sweeper", Sweep());
@@ -111,14 +96,12 @@ Yard Fleet::Body::MakeYard(asio::any_io_executor executor, observe::Events& even
           cpu_flags_,
           plan_.server.max_body.count,
           spawner_,
-          ledger_,
-          slots_,
+          schedule_,
           logs_,
           sink_,
           events,
           metrics_,
           processes_started_,
-          [this](const Replica& replica) { return TurnOfReplica(replica); },
           [this](const std::string& model) { Changed(model); },
           [this] {
             sweep_now_ = true;
@@ -126,36 +109,12 @@ Yard Fleet::Body::MakeYard(asio::any_io_executor executor, observe::Events& even
           }};
 }
 
-std::vector<Replica*> Fleet::Body::Of(const std::string& model) const {
-  std::vector<Replica*> found;
-  for (const auto& replica : replicas_) {
-    if (model.empty() || replica->assignment().model == model) found.push_back(replica.get());
-  }
-  return found;
-}
-
-Turn Fleet::Body::TurnOfReplica(const Replica& replica) const {
-  std::vector<TurnView> all;
-  for (const auto& other : replicas_) all.push_back(other->turn_view());
-  return TurnOf(replica.turn_view(), config::FindModel(plan_, replica.assignment().model)->after, all);
-}
-
-std::vector<ReplicaSummary> Fleet::Body::Summaries(const std::string& model) const {
-  const TimePoint now = Clock::now();
-  std::vector<ReplicaSummary> summaries;
-  for (const Replica* replica : Of(model)) {
-    summaries.push_back({replica->state(), replica->reason(), replica->turn_view().hopeless, replica->retry_after(now),
-                         replica->wanted()});
-  }
-  return summaries;
-}
-
 // Everything that depends on a replica's state hears of its change here.
 void Fleet::Body::Changed(const std::string& model) {
-  const std::vector<ReplicaSummary> summaries = Summaries(model);
-  ReportModel(metrics_, model, summaries);
-  ReportLedger(metrics_, plan_, ledger_);
-  sink_.Condition(model, ConditionOf(model, summaries, ending_ || stopping_.contains(model)));
+  const TimePoint now = Clock::now();
+  ReportModel(metrics_, model, schedule_.Summaries(model, now));
+  ReportLedger(metrics_, plan_, schedule_.ledger());
+  sink_.Condition(model, schedule_.ConditionOf(model, now));
   for (const auto& replica : replicas_) replica->Poke();
   for (asio::steady_timer* timer : waiting_for_change_) timer->cancel();
 }
@@ -175,19 +134,6 @@ asio::awaitable<void> Fleet::Body::Sweep() {
   for (int i = 0; i < kSweepsInARow && spawner_.SweepOrphans(true); ++i) co_await SleepFor(kSweepAgain);
 }
 
-void Fleet::Body::Boot() {
-  for (const auto& replica : replicas_) {
-    const config::Model* model = config::FindModel(plan_, replica->assignment().model);
-    if (model->start == config::Start::kBoot) replica->Start(true);
-  }
-}
-
-Status Fleet::Body::CheckVerb(const std::string& model) const {
-  if (ending_) return MakeError(ErrorKind::kConflict, "the daemon is shutting down");
-  if (!Of(model).empty() && !model.empty()) return Ok();
-  return MakeError(ErrorKind::kNotFound, "model \"", model, "\" is not in the plan");
-}
-
 // Returns after the next change, or at the deadline.
 asio::awaitable<void> Fleet::Body::UntilChange(TimePoint deadline) {
   asio::steady_timer timer(executor_, deadline);
@@ -199,50 +145,24 @@ asio::awaitable<void> Fleet::Body::UntilChange(TimePoint deadline) {
 
 asio::awaitable<bool> Fleet::Body::Settled(std::string model, TimePoint deadline) {
   for (;;) {
-    const std::vector<Replica*> replicas = Of(model);
-    if (std::ranges::none_of(replicas, &Replica::on_its_way)) co_return true;
+    const std::vector<Life*> lives = schedule_.Of(model);
+    if (std::ranges::none_of(lives, &Life::on_its_way)) co_return true;
     if (Clock::now() >= deadline) co_return false;
-    // Carrying out a verb that changes nothing is announced by nobody: look again soon.
-    const TimePoint soon = Clock::now() + std::chrono::milliseconds(50);
-    co_await UntilChange(std::min(deadline, soon));
-  }
-}
-
-// Waves stop in reverse: what depends on others goes first.
-asio::awaitable<void> Fleet::Body::StopWaves(TimePoint deadline) {
-  int wave = 0;
-  for (const auto& replica : replicas_) wave = std::max(wave, replica->assignment().wave);
-  for (; wave >= 0; --wave) {
-    std::vector<Replica*> members;
-    for (const auto& replica : replicas_) {
-      if (replica->assignment().wave == wave) members.push_back(replica.get());
-    }
-    for (Replica* replica : members) {
-      replica->Hurry(deadline_);
-      replica->Stop();
-    }
-    const auto busy = [](const Replica* replica) { return replica->on_its_way(); };
-    while (std::ranges::any_of(members, busy) && Clock::now() < deadline) {
-      co_await UntilChange(std::min(deadline, Clock::now() + std::chrono::milliseconds(50)));
-      deadline = std::min(deadline, deadline_);
-    }
+    co_await UntilChange(deadline);
   }
 }
 
 asio::awaitable<void> Fleet::Body::Shutdown(Duration limit) {
+  const bool second = schedule_.ending();
   const TimePoint deadline = Clock::now() + limit;
-  const bool second = std::exchange(ending_, true);
-  if (deadline < deadline_) {
-    deadline_ = deadline;
-    for (const auto& replica : replicas_) replica->Hurry(deadline_);
-  }
+  schedule_.End(deadline, Clock::now());
   for (const config::Model& model : plan_.models) Changed(model.name);
   if (!second) {
-    co_await StopWaves(deadline_);
-    for (const auto& replica : replicas_) {
-      replica->Stop();  // no effect where it was said
-      replica->Quit();
+    while (!schedule_.all_told()) {
+      co_await UntilChange(schedule_.deadline());
+      schedule_.Look(Clock::now());
     }
+    for (const auto& replica : replicas_) replica->Quit();
   }
   co_await replica_tasks_.Join();
   swept_out_ = true;
@@ -257,12 +177,13 @@ ModelStatus Fleet::Body::Describe(const config::Model& model) const {
   status.kind = model.kind;
   status.aliases = model.aliases;
   status.required = model.required;
-  for (const Replica* replica : Of(model.name)) {
-    status.wave = replica->assignment().wave;
+  for (const auto& replica : replicas_) {
+    if (&replica->life().model() != &model) continue;
+    status.wave = replica->life().assignment().wave;
     if (auto capabilities = replica->capabilities()) status.capabilities = std::move(capabilities);
     status.replicas.push_back(replica->Describe(now));
   }
-  const std::vector<ReplicaSummary> summaries = Summaries(model.name);
+  const std::vector<ReplicaSummary> summaries = schedule_.Summaries(model.name, now);
   status.state = Best(summaries).state;
   status.reason = Best(summaries).reason;
   return status;
@@ -276,28 +197,10 @@ Fleet::Fleet(asio::any_io_executor executor, const config::Plan& plan, placement
 
 Fleet::~Fleet() = default;
 
-void Fleet::Boot() { body_->Boot(); }
-
-Status Fleet::Start(const std::string& model) {
-  if (auto status = body_->CheckVerb(model); !status) return status;
-  body_->stopping_.erase(model);
-  for (Replica* replica : body_->Of(model)) replica->Start(false);
-  return Ok();
-}
-
-Status Fleet::Stop(const std::string& model) {
-  if (auto status = body_->CheckVerb(model); !status) return status;
-  body_->stopping_.insert(model);
-  for (Replica* replica : body_->Of(model)) replica->Stop();
-  return Ok();
-}
-
-Status Fleet::Restart(const std::string& model) {
-  if (auto status = body_->CheckVerb(model); !status) return status;
-  body_->stopping_.erase(model);
-  for (Replica* replica : body_->Of(model)) replica->Restart();
-  return Ok();
-}
+void Fleet::Boot() { body_->schedule_.Boot(Clock::now()); }
+Status Fleet::Start(const std::string& model) { return body_->schedule_.Start(model, Clock::now()); }
+Status Fleet::Stop(const std::string& model) { return body_->schedule_.Stop(model, Clock::now()); }
+Status Fleet::Restart(const std::string& model) { return body_->schedule_.Restart(model, Clock::now()); }
 
 asio::awaitable<bool> Fleet::Settled(std::string model, TimePoint deadline) {
   return body_->Settled(std::move(model), deadline);
@@ -317,7 +220,7 @@ std::optional<ModelStatus> Fleet::Describe(const std::string& model) const {
   return body_->Describe(*found);
 }
 
-const placement::Ledger& Fleet::ledger() const { return body_->ledger_; }
+const placement::Ledger& Fleet::ledger() const { return body_->schedule_.ledger(); }
 
 Logs& Fleet::logs() { return body_->logs_; }
 

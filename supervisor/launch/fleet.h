@@ -17,6 +17,7 @@
 #include "supervisor/base/result.h"
 #include "supervisor/launch/endpoint.h"
 #include "supervisor/launch/exit_status.h"
+#include "supervisor/launch/life.h"
 #include "supervisor/launch/logs.h"
 #include "supervisor/launch/spawner.h"
 #include "supervisor/launch/state.h"
@@ -33,8 +34,7 @@ struct FleetOptions {
   std::filesystem::path log_dir;      // exists
   std::uint64_t seed = 0;             // jitter of back-off
   Spawner* spawner = nullptr;         // outlives the fleet; null: one of its own, for real processes
-  // A killed process that the kernel has not let go by then is stuck.
-  Duration reap_limit = std::chrono::seconds(10);
+  Duration gone_limit = Life::kGoneLimit;  // after which a killed process that is not proven gone is stuck
 };
 
 struct ReplicaStatus {

@@ -24,11 +24,12 @@ constexpr Cell Ends{Cell::kTo, State::kStopping, kClose | kAwaitEnd};
 constexpr Cell Kill{Cell::kTo, State::kStopping, kClose | kKill};
 constexpr Cell Brch{Cell::kBreach, State::kStopping, kClose | kKill};
 constexpr Cell Stck{Cell::kTo, State::kStuck, kYield};
+constexpr Cell Reap{Cell::kTo, State::kStopping, kClose};
 
 constexpr std::size_t kStates = 11;
 
-// One row per event up to kUnreaped, one column per state, in the order of the enums.
-constexpr std::array<std::array<Cell, kStates>, 13> kTable{{
+// One row per event up to kReaped, one column per state, in the order of the enums.
+constexpr std::array<std::array<Cell, kStates>, 14> kTable{{
     //               stopped waiting starting loading ready draining stopping stuck failed backoff quarantined
     /* start      */ {Wait,  same,   same,    same,   same, same,    same,    same, Wait,  Wait,   Wait},
     /* stop       */ {same,  Off_,   Kill,    Kill,   Dran, same,    same,    same, Off_,  Off_,   Off_},
@@ -43,6 +44,7 @@ constexpr std::array<std::array<Cell, kStates>, 13> kTable{{
     /* misbehaved */ {same,  same,   Kill,    Kill,   Kill, Kill,    Kill,    same, same,  same,   same},
     /* outoftime  */ {same,  same,   same,    same,   same, Kill,    Kill,    same, same,  same,   same},
     /* unreaped   */ {same,  same,   same,    same,   same, same,    Stck,    same, same,  same,   same},
+    /* reaped     */ {same,  same,   Reap,    Reap,   Reap, Reap,    Reap,    same, same,  same,   same},
 }};
 
 std::string_view DefaultReason(EventKind kind) {
@@ -60,6 +62,7 @@ std::string_view DefaultReason(EventKind kind) {
     case EventKind::kMisbehaved: return "misbehaved";
     case EventKind::kOutOfTime: return "did not end in time, killed";
     case EventKind::kUnreaped: return "killed, but still not gone; its memory stays reserved";
+    case EventKind::kReaped: return "ended; its device has not let go of its memory yet";
     case EventKind::kEnded: return "stopped";
     case EventKind::kCrashed: return "ended unexpectedly";
     case EventKind::kCrashedTooOften: return "failed too often";
@@ -99,9 +102,9 @@ State AfterEnd(EventKind kind, bool wanted) {
 }  // namespace
 
 std::string_view Name(EventKind kind) {
-  constexpr std::array<std::string_view, 17> names = {
+  constexpr std::array<std::string_view, 18> names = {
       "start",  "stop",       "restart",     "granted",  "backoff_over", "hello",   "loading",           "ready", "drained",
-      "failed", "misbehaved", "out_of_time", "unreaped", "ended",        "crashed", "crashed_too_often", "broken"};
+      "failed", "misbehaved", "out_of_time", "unreaped", "reaped", "ended",        "crashed", "crashed_too_often", "broken"};
   return names[static_cast<std::size_t>(kind)];
 }
 

@@ -27,8 +27,9 @@ enum class EventKind {
   // What the supervisor notices.
   kMisbehaved,     // hung, stalled, over budget, or a breach of the protocol
   kOutOfTime,      // it was asked to end and has not
-  kUnreaped,       // killed, and still not gone
-  // How the process ended (exit_cause.h says which).
+  kUnreaped,       // killed or reaped, and still not gone
+  kReaped,         // the process is gone, what it held on its device may not be
+  // How the process ended (exit_cause.h says which), once it is proven gone.
   kEnded,          // as it was told to
   kCrashed,        // unexpectedly; starting it again may help
   kCrashedTooOften,

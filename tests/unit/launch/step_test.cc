@@ -14,7 +14,7 @@ constexpr S kAllStates[] = {S::kStopped,  S::kWaiting, S::kStarting, S::kLoading
                             S::kStopping, S::kStuck,   S::kFailed,   S::kBackoff, S::kQuarantined};
 constexpr E kAllEvents[] = {E::kStart,   E::kStop,       E::kRestart,   E::kGranted,  E::kBackoffOver, E::kHello,
                             E::kLoading, E::kReady,      E::kDrained,   E::kFailed,   E::kMisbehaved,  E::kOutOfTime,
-                            E::kUnreaped, E::kEnded,     E::kCrashed,   E::kCrashedTooOften, E::kBroken};
+                            E::kUnreaped, E::kReaped, E::kEnded,     E::kCrashed,   E::kCrashedTooOften, E::kBroken};
 
 bool HasProcess(S state) {
   return state == S::kStarting || state == S::kLoading || state == S::kReady || state == S::kDraining ||

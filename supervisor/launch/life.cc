@@ -1,0 +1,244 @@
+#include "supervisor/launch/life.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "supervisor/launch/schedule.h"
+
+namespace berth::launch {
+namespace {
+
+using std::chrono::seconds;
+
+// From a worker's last word, or its `drained`, to its exit.
+constexpr Duration kExitDeadline = seconds(5);
+// While waiting, changes elsewhere wake the life; this is for what nobody announces.
+constexpr Duration kLookAtTurnEvery = seconds(5);
+// Nobody announces that a device has let go of a process's memory.
+constexpr Duration kLookAtRemainsEvery = std::chrono::milliseconds(100);
+
+}  // namespace
+
+Life::Life(Schedule& schedule, const config::Model& model, placement::Assignment assignment, std::uint64_t seed,
+           Duration gone_limit, Hands& hands, TimePoint now)
+    : schedule_(schedule),
+      model_(model),
+      assignment_(std::move(assignment)),
+      who_(assignment_.model + "/" + std::to_string(assignment_.replica)),
+      gone_limit_(gone_limit),
+      policy_(model.restart, seed),
+      hands_(hands),
+      entered_(now) {}
+
+// ---- what somebody wants
+
+void Life::Start(bool at_boot, TimePoint now) {
+  boot_turn_ = at_boot;
+  Apply({EventKind::kStart, at_boot ? "the plan starts it at boot" : ""}, now);
+}
+
+void Life::Stop(TimePoint now) {
+  boot_turn_ = false;
+  Apply({EventKind::kStop, {}}, now);
+}
+
+void Life::Restart(TimePoint now) { Apply({EventKind::kRestart, {}}, now); }
+
+void Life::Hurry(TimePoint latest) {
+  hurry_ = hurry_ ? std::min(*hurry_, latest) : latest;
+  if (run_ && run_->kill_at) KillBy(latest);
+  hands_.Changed();
+}
+
+// ---- looking
+
+TimePoint Life::NextLook(TimePoint now) const {
+  if (state_ == State::kWaiting) return now + kLookAtTurnEvery;
+  if (state_ == State::kBackoff) return start_again_at_.value_or(now);
+  if (!run_) return TimePoint::max();
+  if (run_->verdict) return now + kLookAtRemainsEvery;
+  TimePoint next = now + Vitals::kCheckEvery;
+  if (run_->kill_at && !run_->killed_at) next = std::min(next, *run_->kill_at);
+  if (run_->killed_at && state_ == State::kStopping) next = std::min(next, *run_->killed_at + gone_limit_);
+  return next;
+}
+
+bool Life::Look(TimePoint now) {
+  if (state_ == State::kWaiting) return LookAtTurn(now);
+  if (state_ == State::kBackoff && start_again_at_ && now >= *start_again_at_) {
+    return Apply({EventKind::kBackoffOver, {}}, now);
+  }
+  if (!run_) return false;
+  return run_->verdict ? LookAtRemains(now) : LookAtProcess(now);
+}
+
+bool Life::LookAtTurn(TimePoint now) {
+  const auto blocked = [this](std::string reason, bool hopeless) {
+    const bool news = hopeless != hopeless_;
+    hopeless_ = hopeless;
+    if (news && reason == reason_) hands_.Changed();
+    SetReason(std::move(reason));
+    return false;
+  };
+  Turn turn = schedule_.TurnOf(*this);
+  if (!turn.obstacle.empty()) return blocked(std::move(turn.obstacle), turn.hopeless);
+  const std::string& device = assignment_.device;
+  if (const std::string loading = schedule_.slots().Holder(device); !loading.empty()) {
+    return blocked("waits for " + loading + ", which loads on " + device, false);
+  }
+  const auto status = schedule_.ledger().Reserve(device, model_.name, assignment_.replica, assignment_.memory);
+  if (!status) return blocked(status.error().message, true);
+  hopeless_ = false;
+  schedule_.slots().Take(device, who_);
+  return Apply({EventKind::kGranted, {}}, now);
+}
+
+std::optional<Trouble> Life::FindTrouble(TimePoint now) {
+  if (state_ == State::kStarting || state_ == State::kLoading) return run_->vitals.CheckLoad(now);
+  if (state_ == State::kReady) return run_->vitals.CheckHealth(now, hands_.HasWork());
+  return {};
+}
+
+bool Life::LookAtProcess(TimePoint now) {
+  if (auto trouble = FindTrouble(now)) {
+    Misbehaved(trouble->cause, std::move(trouble->reason), now);
+    return true;
+  }
+  if (run_->killed_at) {
+    const bool stuck = state_ == State::kStopping && now - *run_->killed_at >= gone_limit_;
+    return stuck && Apply({EventKind::kUnreaped, {}}, now);
+  }
+  return run_->kill_at && now >= *run_->kill_at && Apply({EventKind::kOutOfTime, {}}, now);
+}
+
+// The process is reaped; its memory is its own until the device has let go of it, too.
+bool Life::LookAtRemains(TimePoint now) {
+  if (hands_.Gone()) return Apply(Conclude(now), now);
+  if (state_ == State::kStopping && now - *run_->reaped_at >= gone_limit_) {
+    return Apply({EventKind::kUnreaped,
+                  "reaped, but " + assignment_.device + " still holds its memory; it stays reserved"}, now);
+  }
+  return false;
+}
+
+// ---- decisions and their actions
+
+bool Life::Apply(const Event& event, TimePoint now) {
+  Transition next = Step({state_, wanted_}, event);
+  const bool changed_mind = std::exchange(wanted_, next.wanted) != next.wanted;
+  if (next.breach && run_ && !run_->killed) run_->killed = Killed{ExitCause::kProtocol, next.reason};
+  if (next.state == state_ && next.actions == 0) {
+    if (!next.reason.empty()) SetReason(std::move(next.reason));
+    if (changed_mind) hands_.Changed();
+    return false;
+  }
+  if (state_ == State::kBackoff) hands_.BacksOff(Duration::zero());
+  state_ = next.state;
+  reason_ = std::move(next.reason);
+  entered_ = now;
+  hopeless_ = false;
+  hands_.Entered();
+  Act(next.actions, now);
+  hands_.Changed();
+  return true;
+}
+
+void Life::SetReason(std::string reason) {
+  if (reason == reason_) return;
+  reason_ = std::move(reason);
+  hands_.Changed();
+}
+
+void Life::Act(unsigned actions, TimePoint now) {
+  if (actions & kForgive) policy_.Forgive();
+  if (actions & kSpawn) Spawn(now);
+  if (actions & kOpen) Open(now);
+  if (actions & kClose) Close();
+  if (actions & kAskToEnd) AskToEnd(now);
+  if (actions & kAwaitEnd) KillBy(now + kExitDeadline);
+  if (actions & kKill) KillProcess(now);
+  if (actions & kRelease) Release();
+  if (actions & kYield) schedule_.slots().Release(assignment_.device, who_);
+}
+
+void Life::Spawn(TimePoint now) {
+  start_again_at_.reset();
+  run_.emplace(Vitals::Limits{model_.load_stall, model_.health_stall}, now);
+  const auto spawned = hands_.Spawn();
+  if (spawned) return;
+  Verdict verdict;
+  verdict.exit.cause = ExitCause::kLoadFailed;
+  verdict.exit.reason = spawned.error().message;
+  run_->verdict = std::move(verdict);  // looked at next
+  run_->reaped_at = now;
+  hands_.LoadEnded(false);
+  hands_.Exited(*run_->verdict);
+}
+
+void Life::Open(TimePoint now) {
+  run_->ready_since = now;
+  run_->open = true;
+  boot_turn_ = false;
+  run_->data_limit = hands_.Fence(run_->ready.memory);
+  schedule_.slots().Release(assignment_.device, who_);
+  hands_.LoadEnded(true);
+  hands_.Open(run_->ready);
+}
+
+void Life::Close() {
+  if (run_ && std::exchange(run_->open, false)) hands_.Close();
+}
+
+void Life::KillBy(TimePoint latest) {
+  if (run_) run_->kill_at = run_->kill_at ? std::min(*run_->kill_at, latest) : latest;
+}
+
+void Life::AskToEnd(TimePoint now) {
+  const TimePoint latest = hurry_ ? std::min(*hurry_, now + model_.stop_grace) : now + model_.stop_grace;
+  run_->asked_to_end = true;
+  const bool heard = hands_.AskToEnd(std::max(std::chrono::duration_cast<Duration>(latest - now), Duration::zero()));
+  KillBy(heard ? latest : now);
+}
+
+void Life::KillProcess(TimePoint now) {
+  if (!run_) return;
+  if (!run_->killed) run_->killed = Killed{ExitCause::kRequested, reason_};
+  if (!run_->killed_at) run_->killed_at = now;
+  hands_.Kill();
+}
+
+void Life::Release() {
+  run_.reset();
+  boot_turn_ = false;
+  schedule_.ledger().Release(model_.name, assignment_.replica);
+  schedule_.slots().Release(assignment_.device, who_);
+}
+
+// ---- what others ask
+
+bool Life::on_its_way() const {
+  switch (state_) {
+    case State::kWaiting:
+    case State::kStarting:
+    case State::kLoading:
+    case State::kDraining:
+    case State::kStopping:
+    case State::kBackoff: return true;
+    default: return false;
+  }
+}
+
+std::chrono::seconds Life::retry_after(TimePoint now) const {
+  if (state_ == State::kBackoff && start_again_at_) {
+    return std::max(seconds(1), std::chrono::ceil<seconds>(*start_again_at_ - now));
+  }
+  if (state_ == State::kLoading && run_->vitals.fraction() > 0.05) {
+    const double fraction = run_->vitals.fraction();
+    const double left = std::chrono::duration<double>(now - entered_).count() * (1 - fraction) / fraction;
+    return seconds(std::clamp(static_cast<int>(std::ceil(left)), 1, 60));
+  }
+  return seconds(on_its_way() ? 1 : 30);
+}
+
+}  // namespace berth::launch

@@ -1,0 +1,99 @@
+#include "supervisor/launch/schedule.h"
+
+#include <algorithm>
+
+namespace berth::launch {
+
+Life& Schedule::Add(const placement::Assignment& assignment, std::uint64_t seed, Duration gone_limit, Hands& hands,
+                    TimePoint now) {
+  const config::Model* model = config::FindModel(plan_, assignment.model);
+  lives_.push_back(std::make_unique<Life>(*this, *model, assignment, seed, gone_limit, hands, now));
+  return *lives_.back();
+}
+
+void Schedule::Boot(TimePoint now) {
+  // All are marked before the first one looks: a wave waits for those before it.
+  for (const auto& life : lives_) {
+    if (life->model().start == config::Start::kBoot) life->Start(true, now);
+  }
+}
+
+Status Schedule::CheckVerb(const std::string& model) const {
+  if (ending_) return MakeError(ErrorKind::kConflict, "the daemon is shutting down");
+  if (!model.empty() && !Of(model).empty()) return Ok();
+  return MakeError(ErrorKind::kNotFound, "model \"", model, "\" is not in the plan");
+}
+
+Status Schedule::Start(const std::string& model, TimePoint now) {
+  if (auto status = CheckVerb(model); !status) return status;
+  stopped_.erase(model);
+  for (Life* life : Of(model)) life->Start(false, now);
+  return Ok();
+}
+
+Status Schedule::Stop(const std::string& model, TimePoint now) {
+  if (auto status = CheckVerb(model); !status) return status;
+  stopped_.insert(model);
+  for (Life* life : Of(model)) life->Stop(now);
+  return Ok();
+}
+
+Status Schedule::Restart(const std::string& model, TimePoint now) {
+  if (auto status = CheckVerb(model); !status) return status;
+  stopped_.erase(model);
+  for (Life* life : Of(model)) life->Restart(now);
+  return Ok();
+}
+
+void Schedule::End(TimePoint deadline, TimePoint now) {
+  if (!ending_) {
+    for (const auto& life : lives_) wave_ = std::max(wave_, life->assignment().wave);
+  }
+  ending_ = true;
+  deadline_ = std::min(deadline_, deadline);
+  for (const auto& life : lives_) life->Hurry(deadline_);
+  Look(now);
+}
+
+// Waves stop in reverse: what depends on others goes first.
+void Schedule::Look(TimePoint now) {
+  for (; wave_ >= 0; --wave_) {
+    bool busy = false;
+    for (const auto& life : lives_) {
+      if (life->assignment().wave != wave_) continue;
+      life->Stop(now);  // no effect where it was said
+      busy |= life->on_its_way();
+    }
+    if (busy && now < deadline_) return;
+  }
+}
+
+Turn Schedule::TurnOf(const Life& life) const {
+  if (ending_) return {"the daemon is shutting down", true};
+  std::vector<TurnView> all;
+  all.reserve(lives_.size());
+  for (const auto& other : lives_) all.push_back(other->turn_view());
+  return launch::TurnOf(life.turn_view(), life.model().after, all);
+}
+
+std::vector<Life*> Schedule::Of(const std::string& model) const {
+  std::vector<Life*> found;
+  for (const auto& life : lives_) {
+    if (model.empty() || life->assignment().model == model) found.push_back(life.get());
+  }
+  return found;
+}
+
+std::vector<ReplicaSummary> Schedule::Summaries(const std::string& model, TimePoint now) const {
+  std::vector<ReplicaSummary> summaries;
+  for (const Life* life : Of(model)) {
+    summaries.push_back({life->state(), life->reason(), life->hopeless(), life->retry_after(now), life->wanted()});
+  }
+  return summaries;
+}
+
+ModelCondition Schedule::ConditionOf(const std::string& model, TimePoint now) const {
+  return launch::ConditionOf(model, Summaries(model, now), ending_ || stopped_.contains(model));
+}
+
+}  // namespace berth::launch

@@ -1,0 +1,86 @@
+#include "tests/sim/plan.h"
+
+#include <algorithm>
+
+namespace berth::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::vector<config::Device> RandomDevices(Random& random) {
+  std::vector<config::Device> devices;
+  const auto count = random.Between(1, 4);
+  for (int i = 0; i < count; ++i) {
+    config::Device device;
+    device.name = "gpu" + std::to_string(i);
+    device.memory = GiB(static_cast<std::uint64_t>(random.Between(8, 80)));
+    device.threads = 8;
+    devices.push_back(device);
+  }
+  return devices;
+}
+
+std::vector<config::Kind> RandomOrder(Random& random) {
+  std::vector<config::Kind> kinds = {config::Kind::kEmbedding, config::Kind::kLlm, config::Kind::kSpeech};
+  for (std::size_t i = kinds.size() - 1; i > 0; --i) std::swap(kinds[i], kinds[random.Index(i + 1)]);
+  kinds.resize(static_cast<std::size_t>(random.Between(0, 3)));  // those that are not listed come last
+  return kinds;
+}
+
+void GiveLimits(Random& random, config::Model& model) {
+  model.queue.max = static_cast<int>(random.Between(0, 20));
+  model.queue.timeout = random.Skewed(100ms, 60s);
+  model.load_stall = random.Skewed(1s, 60s);
+  model.health_stall = random.Skewed(2s, 30s);
+  model.stop_grace = random.Percent(10) ? Duration(0) : random.Skewed(50ms, 20s);
+  model.restart.backoff_min = random.Skewed(10ms, 2s);
+  model.restart.backoff_max = std::max(model.restart.backoff_min, random.Skewed(100ms, 60s));
+  model.restart.give_up_count = static_cast<int>(random.Between(1, 6));
+  model.restart.give_up_window = random.Skewed(10s, 10min);
+}
+
+config::Model RandomModel(Random& random, int index, const config::Plan& plan) {
+  config::Model model;
+  model.name = "m" + std::to_string(index);
+  model.kind = random.Of<config::Kind>({config::Kind::kEmbedding, config::Kind::kLlm, config::Kind::kSpeech});
+  for (const config::Device& device : plan.devices) {
+    if (random.Percent(70)) model.devices.push_back(device.name);
+  }
+  if (model.devices.empty()) model.devices.push_back(random.Of(plan.devices).name);
+  model.memory = MiB(static_cast<std::uint64_t>(random.Between(256, random.Percent(30) ? 40'000 : 8'000)));
+  model.threads = 1;
+  model.replicas = static_cast<int>(random.Between(1, 3));
+  model.balance = random.Of<config::Balance>(
+      {config::Balance::kLeastLoaded, config::Balance::kRoundRobin, config::Balance::kRandom});
+  model.start = random.Percent(75) ? config::Start::kBoot : config::Start::kManual;
+  for (const config::Model& earlier : plan.models) {
+    if (random.Percent(20)) model.after.push_back(earlier.name);
+  }
+  GiveLimits(random, model);
+  return model;
+}
+
+void TakeOut(config::Plan& plan, const std::string& name) {
+  std::erase_if(plan.models, [&](const config::Model& model) { return model.name == name; });
+  for (config::Model& model : plan.models) std::erase(model.after, name);
+}
+
+}  // namespace
+
+LegalPlan RandomPlan(Random& random) {
+  LegalPlan legal;
+  legal.plan.devices = RandomDevices(random);
+  legal.plan.order = RandomOrder(random);
+  const auto count = random.Between(1, 6);
+  for (int i = 0; i < count; ++i) legal.plan.models.push_back(RandomModel(random, i, legal.plan));
+  for (;;) {
+    auto placed = placement::Place(legal.plan);
+    if (auto* placement = std::get_if<placement::Placement>(&placed)) {
+      legal.placement = std::move(*placement);
+      return legal;
+    }
+    TakeOut(legal.plan, std::get<std::vector<placement::Refusal>>(placed).front().model);
+  }
+}
+
+}  // namespace berth::sim

@@ -1,0 +1,77 @@
+// The hands of one life in a simulation: makes simulated processes instead of real ones, and holds the life to
+// its side of the contract (one process at a time, nothing done to what is not there).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "supervisor/launch/schedule.h"
+#include "tests/sim/process.h"
+#include "tests/sim/traffic.h"
+#include "tests/sim/world.h"
+
+namespace berth::sim {
+
+class SimReplica;
+
+// What the simulation hears of its replicas.
+struct News {
+  std::function<void(const std::string& model)> changed;  // a life's state or prospects
+  std::function<void(SimReplica&)> starts;                // a process, now
+};
+
+class SimReplica : public launch::Hands {
+ public:
+  SimReplica(World& world, Traffic& traffic, const placement::Assignment& assignment, const News& news);
+
+  launch::Life& life() { return life_; }
+  const placement::Assignment& assignment() const { return assignment_; }
+
+  // Does what the daemon's coroutine does: looks when something changed or a deadline has come.
+  void LookIfDue();
+  void Poke();
+
+  void Offer(Request& request, const launch::Endpoint& endpoint);
+  void Withdraw(Request& request);
+
+  // A process that may use its device: alive, not reaped, or reaped with its memory still there.
+  bool occupies_device() const { return process_ != nullptr || !gone_; }
+  bool due() const { return due_; }
+
+  Status Spawn() override;
+  void Open(const protocol::ReadyMessage& ready) override;
+  std::uint64_t Fence(const protocol::MemoryReport&) override { return 0; }
+  void Close() override;
+  bool AskToEnd(Duration within) override;
+  void Kill() override;
+  void Reaped() override;
+  bool Gone() override { return gone_; }
+  bool HasWork() override { return process_ != nullptr && process_->has_work(); }
+  void Entered() override;
+  void Changed() override;
+  void StageEnded(const std::string&, Duration) override {}
+  void LoadEnded(bool) override {}
+  void Exited(const launch::Verdict&) override {}
+  void BacksOff(Duration) override {}
+
+ private:
+  void OnEnded(std::uint64_t incarnation, launch::WaitStatus status);
+  void SetAlarm();
+
+  World& world_;
+  Traffic& traffic_;
+  const placement::Assignment assignment_;
+  const News& news_;
+  launch::Life& life_;
+  std::uint64_t incarnation_ = 0;
+  std::shared_ptr<Process> process_;
+  std::shared_ptr<launch::Endpoint> endpoint_;
+  bool closed_ = false;
+  bool gone_ = true;
+  bool due_ = true;
+  std::uint64_t alarm_ = 0;    // the one that counts
+};
+
+}  // namespace berth::sim

@@ -1,0 +1,55 @@
+// One seed, one story: a random legal plan, the real decisions (launch::Schedule and its lives, the ledger, the
+// admission), simulated processes that fail in every way, clients and operators who do as they like, and the
+// promises that must hold after every single event. Then the faults stop, and all must come to rest.
+#pragma once
+
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "tests/sim/plan.h"
+#include "tests/sim/sim_replica.h"
+#include "tests/sim/traffic.h"
+#include "tests/sim/world.h"
+
+namespace berth::sim {
+
+class Simulation {
+ public:
+  // `trace`: gets a line for each change of state, each verb, each broken promise; null for none.
+  Simulation(std::uint64_t seed, std::ostream* trace);
+
+  // The first broken promise, with its time; "" when all were kept.
+  std::string Run();
+
+  std::uint64_t events() const { return events_; }
+  const Traffic& traffic() const { return traffic_; }
+
+ private:
+  void PlanStory();
+  void PlanRequests();
+  void PlanVerbs();
+  void Verb();
+  void Settle();            // all that is due looks
+  void Changed(const std::string& model);
+
+  void CheckStart(const SimReplica& replica);
+  void CheckDevices();
+  void CheckLoads();
+  void CheckRest();         // in the end
+  void CheckRestOf(SimReplica& replica);
+  bool CouldStart(const SimReplica& replica) const;
+
+  Random random_;
+  const LegalPlan legal_;
+  launch::Schedule schedule_;
+  World world_;
+  Traffic traffic_;
+  const News news_;
+  std::vector<std::unique_ptr<SimReplica>> replicas_;  // in the order in which they load
+  bool ended_ = false;  // by an operator
+  std::uint64_t events_ = 0;
+};
+
+}  // namespace berth::sim
