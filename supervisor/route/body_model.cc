@@ -4,9 +4,11 @@
 #include <emmintrin.h>
 #endif
 
+#include <algorithm>
 #include <bit>
 #include <bitset>
 #include <charconv>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -15,31 +17,71 @@
 namespace berth::route {
 namespace {
 
-// Ends what is plain text inside a JSON string: a quote, a backslash, a control character.
-bool EndsPlain(char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20; }
+// Finds what ends plain text inside a JSON string: quotes, backslashes, control characters. Nearly all of a body is
+// inside strings, so this is most of what reading it costs: 64 characters are looked at together, and what they hold
+// is kept as bits, so that the text behind an escape isn't looked at again.
+class PlainText {
+ public:
+  explicit PlainText(std::string_view text) : text_(text) {}
 
-// How much plain text `text` begins with. Nearly all of a body is inside strings, so this is most of what reading
-// it costs: sixteen characters at a time where the processor can.
-std::size_t PlainLength(std::string_view text) {
-  std::size_t at = 0;
+  // Where plain text that begins at `at` ends; the size of the text when nothing ends it.
+  std::size_t EndFrom(std::size_t at) {
+    for (; at < text_.size(); at = block_ + kBlock) {
+      if (at < block_ || at >= block_ + kBlock) Look(at);
+      const std::uint64_t ends = ends_ >> (at - block_);
+      if (ends != 0) return std::min(at + static_cast<std::size_t>(std::countr_zero(ends)), text_.size());
+    }
+    return text_.size();
+  }
+
+ private:
+  static constexpr std::size_t kBlock = 64;
+
+  void Look(std::size_t at) {
+    block_ = at;
+    if (text_.size() - at >= kBlock) {
+      ends_ = EndsOf(text_.data() + at);
+      return;
+    }
+    char last[kBlock] = {};  // the zeroes end what is there
+    text_.copy(last, kBlock, at);
+    ends_ = EndsOf(last);
+  }
+
 #ifdef __SSE2__
-  for (; at + 16 <= text.size(); at += 16) {
-    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
-    const __m128i quote = _mm_cmpeq_epi8(block, _mm_set1_epi8('"'));
-    const __m128i backslash = _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'));
-    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1f)), block);
-    const int ends = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control));
-    if (ends != 0) return at + static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(ends)));
+  static std::uint64_t EndsOf(const char* block) {
+    std::uint64_t ends = 0;
+    for (std::size_t i = 0; i < kBlock; i += 16) {
+      const __m128i part = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + i));
+      const __m128i quote = _mm_cmpeq_epi8(part, _mm_set1_epi8('"'));
+      const __m128i backslash = _mm_cmpeq_epi8(part, _mm_set1_epi8('\\'));
+      const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(part, _mm_set1_epi8(0x1f)), part);
+      const int found = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control));
+      ends |= static_cast<std::uint64_t>(static_cast<unsigned>(found)) << i;
+    }
+    return ends;
+  }
+#else
+  static std::uint64_t EndsOf(const char* block) {
+    std::uint64_t ends = 0;
+    for (std::size_t i = 0; i < kBlock; ++i) {
+      const char c = block[i];
+      const bool end = c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
+      ends |= std::uint64_t{end} << i;
+    }
+    return ends;
   }
 #endif
-  while (at < text.size() && !EndsPlain(text[at])) ++at;
-  return at;
-}
+
+  std::string_view text_;
+  std::size_t block_ = std::string_view::npos - kBlock;  // where the 64 characters begin; none yet
+  std::uint64_t ends_ = 0;
+};
 
 // A validating scanner of RFC 8259. Containers are a stack of bits: true is an object.
 class Scanner {
  public:
-  explicit Scanner(std::string_view text) : text_(text) {}
+  explicit Scanner(std::string_view text) : text_(text), plain_(text) {}
 
   BodyModel Run() {
     SkipSpace();
@@ -177,7 +219,7 @@ class Scanner {
   bool String(std::string_view* raw) {
     const std::size_t begin = ++at_;
     for (;; ++at_) {
-      at_ += PlainLength(text_.substr(at_));
+      at_ = plain_.EndFrom(at_);
       if (at_ == text_.size()) return false;
       const char c = text_[at_];
       if (c == '"') {
@@ -191,7 +233,7 @@ class Scanner {
   // Leaves at_ on the escape's last character.
   bool Escape() {
     if (++at_ >= text_.size()) return false;
-    if (text_[at_] != 'u') return std::string_view("\"\\/bfnrt").find(text_[at_]) != std::string_view::npos;
+    if (text_[at_] != 'u') return IsEscaped(text_[at_]);
     for (int i = 0; i < 4; ++i) {
       if (++at_ >= text_.size() || !IsHex(text_[at_])) return false;
     }
@@ -236,6 +278,19 @@ class Scanner {
 
   static bool IsNumber(char c) { return c == '-' || (c >= '0' && c <= '9'); }
   static bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+  static bool IsEscaped(char c) {
+    switch (c) {
+      case '"':
+      case '\\':
+      case '/':
+      case 'b':
+      case 'f':
+      case 'n':
+      case 'r':
+      case 't': return true;
+      default: return false;
+    }
+  }
   static bool IsHex(char c) {
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
   }
@@ -256,6 +311,7 @@ class Scanner {
   bool InObject() const { return objects_[depth_ - 1]; }
 
   std::string_view text_;
+  PlainText plain_;
   std::size_t at_ = 0;
   std::bitset<kMaxJsonDepth> objects_;
   int depth_ = 0;
