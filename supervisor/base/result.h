@@ -22,7 +22,9 @@ enum class ErrorKind {
   kInternal,     // a broken invariant: our fault
 };
 
-// One sentence for the person who reads it at night: the object, the numbers, the remedy.
+// One sentence for the person who reads it at night: the object, the numbers, the remedy. MakeError keeps it to one
+// line of at most kMostMessageBytes, whatever was quoted in it: control characters become spaces.
+inline constexpr std::size_t kMostMessageBytes = 4096;
 struct Error {
   ErrorKind kind = ErrorKind::kInternal;
   std::string message;
@@ -39,6 +41,9 @@ using Status = boost::system::result<void, Error>;
 
 inline Status Ok() { return {}; }
 
+// The message as MakeError keeps it.
+std::string OneLine(std::string message);
+
 template <class... Parts>
 Error MakeError(ErrorKind kind, Parts&&... parts) {
   Error error{kind, {}};
@@ -51,6 +56,7 @@ Error MakeError(ErrorKind kind, Parts&&... parts) {
     }
   };
   (append(parts), ...);
+  error.message = OneLine(std::move(error.message));
   return error;
 }
 
