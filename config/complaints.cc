@@ -13,7 +13,7 @@ bool Same(const Mistake& a, const Mistake& b) { return Place(a) == Place(b) && a
 }  // namespace
 
 void Complaints::Add(int line, int column, std::string message) {
-  list_.push_back({line, column, std::move(message)});
+  list_.push_back({line, column, OneLine(std::move(message))});
 }
 
 std::vector<Mistake> Complaints::Take() {

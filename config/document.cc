@@ -27,6 +27,11 @@ std::size_t Count(const Node& node) {
   for (const Node& item : node.items) count += Count(item);
   return count;
 }
+std::size_t TextOf(const Node& node) {
+  std::size_t bytes = node.text.size() + node.key.size();
+  for (const Node& item : node.items) bytes += TextOf(item);
+  return bytes;
+}
 std::size_t Depth(const Node& node) {
   std::size_t depth = 0;
   for (const Node& item : node.items) depth = std::max(depth, Depth(item));
@@ -69,6 +74,8 @@ class TreeBuilder : public YAML::EventHandler {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) Refuse(mark, "this alias stands inside the very value that it repeats");
     Spend(mark, Count(found->second));
+    repeated_ += TextOf(found->second);
+    if (repeated_ > kMostPlanBytes) Refuse(mark, "aliases repeat more than 1 MiB of text");
     if (open_.size() + Depth(found->second) > kMostDepth) Refuse(mark, "nested too deeply");
     Node node = found->second;
     node.line = mark.line + 1;
@@ -150,6 +157,7 @@ class TreeBuilder : public YAML::EventHandler {
   std::vector<Frame> open_;
   std::map<YAML::anchor_t, Node> anchors_;
   std::size_t nodes_ = 0;
+  std::size_t repeated_ = 0;  // bytes that aliases stand for
   int documents_ = 0;
 };
 
@@ -184,7 +192,7 @@ std::string Remedy(std::string_view line, std::string_view said) {
 Mistake NotYaml(std::string_view text, const YAML::Exception& error) {
   const int line = error.mark.is_null() ? 0 : error.mark.line + 1;
   const int column = error.mark.is_null() ? 0 : error.mark.column + 1;
-  return {line, column, "not valid YAML: " + error.msg + Remedy(LineOf(text, line), error.msg)};
+  return {line, column, OneLine("not valid YAML: " + error.msg + Remedy(LineOf(text, line), error.msg))};
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // The small parts that a plan is read with: addresses, variables, documents.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "config/address.h"
 #include "config/complaints.h"
 #include "config/document.h"
@@ -124,6 +126,26 @@ TEST(Shortened, CutsBetweenLetters) {
   EXPECT_EQ(Shortened(std::string(80, 'a')), std::string(80, 'a'));
   EXPECT_EQ(Shortened(std::string(81, 'a')), std::string(80, 'a') + "…");
   EXPECT_EQ(Shortened(std::string(79, 'a') + "ää"), std::string(79, 'a') + "…");
+}
+
+// A megabyte of plan must not become gigabytes of memory.
+TEST(ParseDocument, AliasesOfALongTextAreRefused) {
+  std::string text = "a: &a " + std::string(300'000, 'x') + "\nb: [*a, *a, *a";
+  ASSERT_TRUE(std::holds_alternative<Node>(ParseDocument(text + "]\n")));
+  const auto refused = ParseDocument(text + ", *a]\n");
+  ASSERT_TRUE(std::holds_alternative<Mistake>(refused));
+  EXPECT_EQ(std::get<Mistake>(refused).message, "aliases repeat more than 1 MiB of text");
+}
+
+TEST(Parse, MistakeIsOneLineWhateverItQuotes) {
+  for (const char* text : {"a: \"\\\x01\"", "server: {max_body: \"1\\r\\nGiB\"}", "\"a\\x1bb\": 1"}) {
+    const auto parsed = Parse(text, "berth.yaml", testing::FixedHost());
+    ASSERT_TRUE(std::holds_alternative<Mistakes>(parsed)) << text;
+    for (const Mistake& mistake : std::get<Mistakes>(parsed).list) {
+      const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20; };
+      EXPECT_EQ(std::ranges::count_if(mistake.message, control), 0) << mistake.message;
+    }
+  }
 }
 
 }  // namespace
