@@ -106,6 +106,10 @@ Result<Json> ParseJson(std::string_view text, const std::string& name, const Jso
     return Invalid(name, ": has ", FormatBytes({text.size()}), " of JSON, more than the ",
                    FormatBytes(limits.size), " allowed");
   }
+  // The parser takes a NUL for the end of the text, whatever follows it.
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
+    return Invalid(name, ": is not valid JSON at byte ", nul, ", which is NUL; was it truncated or edited?");
+  }
   TreeBuilder builder(name, limits.depth);
   if (!Json::sax_parse(text, &builder)) return Invalid(builder.error());
   // In place: a json value converts to anything, so that result's own conversions do not take it.

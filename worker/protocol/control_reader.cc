@@ -39,7 +39,8 @@ std::optional<Error> ParsePacket(std::string_view packet, json* value) {
   }
   if (Depth(packet) > kMaxDepth) return Invalid("control message: nested deeper than ", kMaxDepth);
   *value = json::parse(packet, nullptr, false);
-  if (value->is_discarded()) return Invalid("control message: not JSON");
+  // The parser takes a NUL for the end of the text, whatever follows it.
+  if (value->is_discarded() || packet.find('\0') != std::string_view::npos) return Invalid("control message: not JSON");
   if (!value->is_object()) return Invalid("control message: not a JSON object");
   return std::nullopt;
 }

@@ -72,6 +72,14 @@ TEST(ParseJson, RefusesHostileTextWithAMessage) {
   std::printf("%zu hostile JSON texts refused\n", std::size(table));
 }
 
+TEST(ParseJson, NothingHidesBehindANul) {
+  for (const std::string_view text : {std::string_view("{}\0{\"a\":1}", 10), std::string_view("{}\0", 3)}) {
+    const auto json = ParseJson(text, "x.json");
+    ASSERT_FALSE(json);
+    EXPECT_EQ(json.error().message, "x.json: is not valid JSON at byte 2, which is NUL; was it truncated or edited?");
+  }
+}
+
 TEST(ParseJson, MessageStaysShortForALongKey) {
   const std::string key(100'000, 'k');
   const auto json = ParseJson("{\"" + key + "\": 1, \"" + key + "\": 2}", "some.json");

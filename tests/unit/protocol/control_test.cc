@@ -245,6 +245,10 @@ TEST(Control, HostilePacketsAreRefusedByName) {
   }
 }
 
+TEST(Control, NothingHidesBehindANul) {
+  EXPECT_FALSE(DecodeFromWorker(std::string_view("{\"type\":\"drained\"}\0{}", 21)));
+}
+
 TEST(Control, EveryPrefixOfAPacketIsRefused) {
   const std::string packet = Ready(kCapabilities, "8");
   for (std::size_t cut = 0; cut < packet.size(); ++cut)
