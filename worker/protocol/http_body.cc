@@ -22,6 +22,51 @@ bool IsText(char c) {
   return c == '\t' || (u >= 0x20 && u != 0x7f);
 }
 
+// RFC 9112 §7.1.1, what follows a size's first semicolon: name[=value] *(;name[=value]), a value being a token
+// or quoted, with blanks around the signs. Nothing is done with extensions, but one that readers could read
+// differently is refused.
+class ExtensionReader {
+ public:
+  explicit ExtensionReader(std::string_view text) : text_(text) {}
+
+  bool Valid() {
+    do {
+      if (!Token()) return false;
+      if (Sign('=') && !Value()) return false;
+    } while (Sign(';'));
+    return at_ == text_.size();
+  }
+
+ private:
+  void SkipBlanks() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t')) ++at_;
+  }
+  bool Sign(char c) {
+    const std::size_t begin = at_;
+    SkipBlanks();
+    if (at_ < text_.size() && text_[at_] == c) return ++at_, true;
+    at_ = begin;
+    return false;
+  }
+  bool Token() {
+    SkipBlanks();
+    const std::size_t begin = at_;
+    while (at_ < text_.size() && IsTokenChar(text_[at_])) ++at_;
+    return at_ > begin;
+  }
+  bool Value() {
+    SkipBlanks();
+    if (at_ == text_.size() || text_[at_] != '"') return Token();
+    for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_) {
+      if (text_[at_] == '\\') ++at_;
+    }
+    return at_++ < text_.size();
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
 // RFC 9110 §6.5.1: no framing, routing or authentication in trailers; a reader that merges them into the
 // head would see another message.
 bool IsForbiddenTrailer(std::string_view name) {
@@ -98,7 +143,7 @@ bool BodyReader::Framed(char c) {
         part_ = Part::kTrailerLf;
         return true;
       }
-      trailer_line_ += c;
+      line_ += c;
       return IsText(c) && CountOverhead();
     case Part::kTrailerLf:
       return c == '\n' && EndOfTrailerLine();
@@ -123,8 +168,11 @@ bool BodyReader::SizeDigit(char c) {
 bool BodyReader::Extension(char c) {
   if (c == '\r') {
     part_ = Part::kSizeLf;
-    return true;
+    const bool good = ExtensionReader(line_).Valid();
+    line_.clear();
+    return good;
   }
+  line_ += c;
   return IsText(c) && CountOverhead();
 }
 
@@ -136,11 +184,11 @@ bool BodyReader::EndOfSize() {
 
 bool BodyReader::EndOfTrailerLine() {
   part_ = Part::kTrailer;
-  done_ = trailer_line_.empty();
+  done_ = line_.empty();
   if (done_) return true;
-  const bool good = !CheckFieldLine(trailer_line_) &&
-                    !IsForbiddenTrailer(std::string_view(trailer_line_).substr(0, trailer_line_.find(':')));
-  trailer_line_.clear();
+  const bool good = !CheckFieldLine(line_) &&
+                    !IsForbiddenTrailer(std::string_view(line_).substr(0, line_.find(':')));
+  line_.clear();
   return good;
 }
 

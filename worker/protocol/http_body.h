@@ -1,7 +1,7 @@
 // Finds the end of a message body without touching its bytes, so that it can be relayed raw; or takes the
 // payload out of it, where a body is buffered. Strict: a chunk size of over 16 hex digits, bare LF, or
-// anything after a chunk but CRLF is an error; so are trailers that frame or route a message, and more than
-// kMaxChunkOverhead bytes of extensions and trailers.
+// anything after a chunk but CRLF is an error; so are extensions that break their grammar, trailers that frame
+// or route a message, and more than kMaxChunkOverhead bytes of extensions and trailers.
 #pragma once
 
 #include <cstdint>
@@ -51,7 +51,7 @@ class BodyReader {
   Part part_ = Part::kSize;
   int digits_ = 0;
   std::size_t overhead_ = 0;   // bytes of extensions and trailers so far
-  std::string trailer_line_;
+  std::string line_;           // the extensions of a size, or a trailer, as far as they are here
 };
 
 }  // namespace berth::http

@@ -100,6 +100,18 @@ TEST(BodyReader, SixteenHexDigitsAreTheLargestSize) {
   EXPECT_TRUE(FeedAll(Framed(Framing::kChunked), "0ffffffffffffffff\r\n", 4).bad);
 }
 
+TEST(BodyReader, ExtensionsThatReadersCouldReadDifferentlyAreRefused) {
+  for (const char* good : {"a", "a=b", " a = b ", "a;b=c ;d", "a=\"b c\"", "a=\"\\\"\";b", "a=\"\xff;\""}) {
+    const std::string bytes = "1;" + std::string(good) + "\r\nx\r\n0\r\n\r\n";
+    EXPECT_EQ(FeedAll(Framed(Framing::kChunked), bytes, 1000).bad, std::string_view(good).ends_with(' ')) << good;
+  }
+  for (const char* bad : {"", ";", "a;", "=b", "a=", "a b", "a=b c", "a=\"b", "a=\"b\"c", "a=\"\\", "\xff", "a,b", "a:b"}) {
+    const std::string bytes = "1;" + std::string(bad) + "\r\nx\r\n0\r\n\r\n";
+    EXPECT_TRUE(FeedAll(Framed(Framing::kChunked), bytes, 1000).bad) << bad;
+    EXPECT_TRUE(FeedAll(Framed(Framing::kChunked), bytes, 1).bad) << bad;
+  }
+}
+
 // Extensions and trailers of many small chunks add up: a body is mostly payload, or it is refused.
 TEST(BodyReader, ExtensionsOfAllChunksTogetherAreBounded) {
   std::string bytes;
