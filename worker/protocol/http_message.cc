@@ -96,8 +96,8 @@ std::string HttpDate() {
 void AppendField(std::string* out, std::string_view name, std::string_view value) {
   *out += name;
   *out += ": ";
-  // A value made from a file's or a client's text must not end its line.
-  for (char c : value) *out += static_cast<unsigned char>(c) < 0x20 && c != '\t' ? ' ' : c;
+  // A value made from a file's or a client's text must not end its line, nor be one that readers refuse.
+  for (char c : value) *out += (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f ? ' ' : c;
   *out += "\r\n";
 }
 

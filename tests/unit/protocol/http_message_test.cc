@@ -83,6 +83,16 @@ TEST(Serialize, AValueCannotEndItsLine) {
   EXPECT_THAT(bytes, HasSubstr("X-Evil: a  Set-Cookie: b\r\n"));
 }
 
+TEST(Serialize, AValueHoldsNothingThatReadersRefuse) {
+  Response response = JsonResponse(200, "{}");
+  std::string text = "a\tb";
+  for (char c = 0; c < 0x20; ++c) text += c == '\t' ? ' ' : c;
+  response.fields.push_back({"X-Text", text + "\x7f" + "c\xff"});
+  const auto parsed = ParseResponseHead(Serialize(response, true), "GET", {});
+  ASSERT_TRUE(std::holds_alternative<ResponseHead>(parsed));
+  EXPECT_EQ(*std::get<ResponseHead>(parsed).Find("X-Text"), "a\tb" + std::string(33, ' ') + "c\xff");
+}
+
 TEST(PercentDecode, DecodesOrRefuses) {
   std::string out;
   EXPECT_TRUE(PercentDecode("a%2Fb%c3%A4+", &out));
