@@ -1,7 +1,8 @@
 // bench-load ADDRESS MODEL BYTES CONNECTIONS SECONDS: closed-loop load on one path, from one thread. Each
 // connection posts an embedding request of BYTES bytes of JSON to /v1/embeddings, reads the answer, posts again.
 // ADDRESS is host:port or the path of a Unix socket. Prints one JSON object: requests, failed, seconds,
-// median_us, p99_us. Any answer but a 200 of BYTES bytes counts as failed.
+// median_us, p99_us, mean_us. Any answer but a 200 of BYTES bytes counts as failed.
+// With @FILE for BYTES, the lines of FILE are the bodies, in turn (MODEL is not used), and any 200 will do.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -18,6 +19,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,12 +36,14 @@ struct Options {
   std::string address;
   std::string model;
   std::size_t bytes = 0;
+  std::string bodies;  // a file; instead of `bytes`
   int connections = 0;
   double seconds = 0;
 };
 
 struct Conversation {
   Fd fd;
+  const std::string* request = nullptr;
   std::size_t sent = 0;
   std::string in;
   SteadyClock::time_point began;
@@ -78,14 +83,16 @@ std::string MakeBody(const Options& options) {
 class Load {
  public:
   explicit Load(const Options& options) : options_(options), poll_(::epoll_create1(0)) {
-    const std::string body = MakeBody(options);
-    bytes_ = body.size();
-    request_ = "POST /v1/embeddings HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench-load\r\nAccept: */*\r\n"
-               "Content-Type: application/json\r\nContent-Length: " +
-               std::to_string(bytes_) + "\r\n\r\n" + body;
+    if (options_.bodies.empty()) {
+      bytes_ = AddRequest(MakeBody(options));
+      return;
+    }
+    std::ifstream lines(options_.bodies);
+    for (std::string line; std::getline(lines, line);) AddRequest(line);
   }
 
   bool Open() {
+    if (requests_.empty()) return errno = ENOENT, false;
     for (int i = 0; i < options_.connections; ++i) {
       Conversation one;
       one.fd = options_.address[0] == '/' ? ConnectUnix(options_.address) : ConnectTcp(options_.address);
@@ -114,11 +121,20 @@ class Load {
         if (one.fd && !(Send(one) && Receive(one))) Break(one);
       }
     }
-    Report(std::chrono::duration<double>(SteadyClock::now() - begin).count());
+    // Until the last answer: where answers take long, what is half done then would count as idleness.
+    Report(std::chrono::duration<double>(last_ - begin).count());
   }
 
  private:
+  std::size_t AddRequest(const std::string& body) {
+    requests_.push_back("POST /v1/embeddings HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench-load\r\nAccept: */*\r\n"
+                        "Content-Type: application/json\r\nContent-Length: " +
+                        std::to_string(body.size()) + "\r\n\r\n" + body);
+    return body.size();
+  }
+
   void Begin(Conversation& one) {
+    one.request = &requests_[next_++ % requests_.size()];
     one.sent = 0;
     one.began = SteadyClock::now();
     if (!Send(one)) Break(one);
@@ -131,8 +147,9 @@ class Load {
   }
 
   bool Send(Conversation& one) {
-    while (one.sent < request_.size()) {
-      const ssize_t n = ::send(one.fd.get(), request_.data() + one.sent, request_.size() - one.sent, MSG_NOSIGNAL);
+    const std::string& request = *one.request;
+    while (one.sent < request.size()) {
+      const ssize_t n = ::send(one.fd.get(), request.data() + one.sent, request.size() - one.sent, MSG_NOSIGNAL);
       if (n < 0) return errno == EAGAIN;
       one.sent += static_cast<std::size_t>(n);
     }
@@ -162,8 +179,9 @@ class Load {
     std::size_t length = 0;
     std::from_chars(head.data() + at + kName.size(), head.data() + head.size(), length);
     if (one.in.size() < end + 4 + length) return true;
-    failed_ += !one.in.starts_with("HTTP/1.1 200") || length != bytes_;
-    latencies_.push_back(std::chrono::duration<float, std::micro>(SteadyClock::now() - one.began).count());
+    failed_ += !one.in.starts_with("HTTP/1.1 200") || (bytes_ > 0 && length != bytes_);
+    last_ = SteadyClock::now();
+    latencies_.push_back(std::chrono::duration<float, std::micro>(last_ - one.began).count());
     one.in.clear();
     Begin(one);
     return static_cast<bool>(one.fd);
@@ -174,14 +192,19 @@ class Load {
     const auto quantile = [this](double q) {
       return latencies_.empty() ? 0.0 : latencies_[static_cast<std::size_t>(q * static_cast<double>(latencies_.size() - 1))];
     };
-    std::printf("{\"requests\": %zu, \"failed\": %zu, \"seconds\": %.3f, \"median_us\": %.1f, \"p99_us\": %.1f}\n",
-                latencies_.size(), failed_, seconds, quantile(0.5), quantile(0.99));
+    const double sum = std::accumulate(latencies_.begin(), latencies_.end(), 0.0);
+    const double mean = latencies_.empty() ? 0.0 : sum / static_cast<double>(latencies_.size());
+    std::printf("{\"requests\": %zu, \"failed\": %zu, \"seconds\": %.3f, \"median_us\": %.1f, \"p99_us\": %.1f, "
+                "\"mean_us\": %.1f}\n",
+                latencies_.size(), failed_, seconds, quantile(0.5), quantile(0.99), mean);
   }
 
   const Options options_;
   Fd poll_;
-  std::string request_;
-  std::size_t bytes_ = 0;
+  std::vector<std::string> requests_;
+  std::size_t next_ = 0;   // counts them
+  SteadyClock::time_point last_{};
+  std::size_t bytes_ = 0;  // of every answer; 0: any
   std::vector<Conversation> conversations_;
   std::vector<float> latencies_;
   std::size_t failed_ = 0;
@@ -193,11 +216,13 @@ class Load {
 
 int main(int argc, char** argv) {
   if (argc != 6) {
-    std::fprintf(stderr, "usage: bench-load ADDRESS MODEL BYTES CONNECTIONS SECONDS\n");
+    std::fprintf(stderr, "usage: bench-load ADDRESS MODEL BYTES|@FILE CONNECTIONS SECONDS\n");
     return 64;
   }
-  berth::bench::Load load({argv[1], argv[2], static_cast<std::size_t>(std::atoi(argv[3])), std::atoi(argv[4]),
-                           std::atof(argv[5])});
+  const std::string what = argv[3];
+  const bool file = what.starts_with('@');
+  berth::bench::Load load({argv[1], argv[2], static_cast<std::size_t>(std::atoi(what.c_str())),
+                           file ? what.substr(1) : "", std::atoi(argv[4]), std::atof(argv[5])});
   if (!load.Open()) {
     std::fprintf(stderr, "bench-load: cannot connect to %s: %s\n", argv[1], std::strerror(errno));
     return 1;
