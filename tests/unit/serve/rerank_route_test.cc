@@ -165,18 +165,9 @@ TEST_F(RerankRoute, TheClaimIsBegunOnceAndARevokedOneIsNotRun) {
 }
 
 TEST_F(RerankRoute, AClientThatLeavesCancelsWhatWaits) {
-  hold = true;
-  auto first = std::make_shared<engine::Job>();
-  first->inputs = {{1}};
-  first->ended = [](engine::JobEnd) {};
-  engine.Submit(first);
-  entered.acquire();  // the compute thread is busy
-  Start(Request("/v1/rerank", json{{"query", "query"}, {"documents", kDocuments}}.dump()));
-  io.poll();
-  ASSERT_TRUE(exchange.leave);
-  exchange.leave();
-  proceed.release(2);
-  EXPECT_EQ(CodeOf(Finish()), "cancelled");
+  const auto reply =
+      LeaveWhileWaiting(Request("/v1/rerank", json{{"query", "query"}, {"documents", kDocuments}}.dump()));
+  EXPECT_EQ(CodeOf(reply), "cancelled");
   EXPECT_EQ(service.begun, 0u);
 }
 

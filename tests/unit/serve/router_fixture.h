@@ -93,6 +93,22 @@ class RouterFixture : public testing::Test {
     return Send(Request(path, body.dump()));
   }
 
+  // What a request gets whose client leaves while the model is busy with another.
+  http::Response LeaveWhileWaiting(std::shared_ptr<http::Request> request) {
+    hold = true;
+    auto first = std::make_shared<engine::Job>();
+    first->inputs = {{1}};
+    first->ended = [](engine::JobEnd) {};
+    engine.Submit(first);
+    entered.acquire();  // the compute thread is busy
+    Start(std::move(request));
+    io.poll();
+    EXPECT_TRUE(exchange.leave);
+    if (exchange.leave) exchange.leave();
+    proceed.release(2);
+    return Finish();
+  }
+
   static std::string FieldOf(const http::Response& response, std::string_view name) {
     for (const auto& field : response.fields) {
       if (http::EqualsIgnoreCase(field.name, name)) return field.value;

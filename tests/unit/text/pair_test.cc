@@ -1,7 +1,11 @@
 // Two texts as one input: where special tokens go, where the second segment begins, what truncation leaves.
 #include <gmock/gmock.h>
 
+#include <cstdlib>
+#include <sstream>
+
 #include "tests/unit/text/wordpiece_json.h"
+#include "worker/checkpoint/json_file.h"
 
 namespace berth::text {
 namespace {
@@ -146,6 +150,25 @@ TEST(Pair, ATemplateWithoutUseDoesNotKeepSingleTextsFromWorking) {
   json without = Template("");
   without.erase("pair");
   EXPECT_THAT(Load(without)->CheckPairs().error().message, HasSubstr("\"pair\" is missing"));
+}
+
+// Made with the original's translation to JavaScript: the file says how.
+TEST(Pair, EqualsTheReferenceOnTheDemoModel) {
+  const char* source = std::getenv("BERTH_SOURCE_DIR");
+  if (source == nullptr) GTEST_SKIP() << "BERTH_SOURCE_DIR is not set";
+  const std::filesystem::path root(source);
+  const auto golden = checkpoint::ReadJsonFile(root / "tests/golden/tokenizer-pairs.json");
+  ASSERT_TRUE(golden) << golden.error().message;
+  const auto tokenizer = Tokenizer::Load(root / golden->at("of").get<std::string>());
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  EXPECT_GE(golden->at("cases").size(), 10u);
+  for (const json& item : golden->at("cases")) {
+    const auto pair =
+        (*tokenizer)
+            ->EncodePair(item.at("text").get<std::string>(), item.at("pair").get<std::string>(), 1000);
+    EXPECT_EQ(pair.ids, item.at("ids").get<Ids>()) << item;
+    EXPECT_EQ(pair.second, item.at("second").get<std::size_t>()) << item;
+  }
 }
 
 TEST(VocabTxt, TokenizerClassDecidesTheSpecialTokens) {
