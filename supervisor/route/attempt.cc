@@ -109,7 +109,7 @@ asio::awaitable<AttemptResult> Attempt::Run() {
   errand_.facts.claim = claim_;
   if (!errand_.upload) errand_.facts.body_bytes = errand_.body.size();
   const std::string head = MakeUpstreamHead(*errand_.head, errand_.facts);
-  Parts parts{asio::buffer(head), asio::buffer(errand_.body)};
+  Parts parts{asio::buffer(head), asio::buffer(errand_.body.view())};
   wrote_ = true;  // from here on an external server may have seen it
   std::optional<bool> sent = upstream_->WriteNow(parts);
   if (!sent) sent = co_await upstream_->Write(parts, kWorkerPatience);
@@ -134,15 +134,15 @@ asio::awaitable<bool> Attempt::Upload(UploadFault* fault) {
   const std::string none;
   while (!errand_.upload->done()) {
     *fault = co_await MoreUpload(pace);
-    std::string& buffer = errand_.client->buffer();
+    ByteQueue& buffer = errand_.client->buffer();
     if (*fault != UploadFault::kNone || buffer.empty()) co_return false;
-    const auto step = errand_.upload->Feed(buffer);
+    const auto step = errand_.upload->Feed(buffer.view());
     if (step.bad) *fault = UploadFault::kMalformed;
     if (errand_.upload->payload_bytes() > errand_.max_body) *fault = UploadFault::kTooLarge;
     if (*fault != UploadFault::kNone) co_return false;
     errand_.upload_begun = true;
-    const std::string piece = buffer.substr(0, step.consumed);
-    buffer.erase(0, step.consumed);
+    const std::string piece(buffer.view().substr(0, step.consumed));
+    buffer.Take(step.consumed);
     const Parts parts{asio::buffer(piece), asio::buffer(none)};
     const TimePoint began = Clock::now();
     const bool sent = co_await upstream_->Write(parts, kWorkerPatience);
@@ -168,14 +168,14 @@ asio::awaitable<UploadFault> Attempt::MoreUpload(Pace& pace) {
 // A request that is not whole at the worker (not `sent`) is not waited for: its client may be slow.
 asio::awaitable<std::optional<http::ResponseHead>> Attempt::ReadHead(bool sent, bool* garbage) {
   const Counted counted(sent ? &endpoint_->awaiting : nullptr);
-  std::string& buffer = upstream_->buffer();
+  ByteQueue& buffer = upstream_->buffer();
   int interim = 0;
   for (;;) {
     if (!buffer.empty()) {
       responding_ = true;
-      auto parsed = http::ParseResponseHead(buffer, errand_.head->method, kResponseLimits);
+      auto parsed = http::ParseResponseHead(buffer.view(), errand_.head->method, kResponseLimits);
       if (auto* head = std::get_if<http::ResponseHead>(&parsed)) {
-        buffer.erase(0, head->bytes);
+        buffer.Take(head->bytes);
         if (head->status >= 200) co_return std::move(*head);
         *garbage = head->status == 101 || ++interim > kMostInterim;
         if (*garbage) co_return std::nullopt;

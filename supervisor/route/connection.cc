@@ -87,21 +87,21 @@ asio::awaitable<bool> Connection::WaitForRequest() {
 
 // The head, where it arrived as a whole. Nearly all do, and for them no coroutine is made.
 std::optional<http::RequestHead> Connection::HeadAtHand() const {
-  auto parsed = http::ParseRequestHead(stream_->buffer(), kRequestLimits);
+  auto parsed = http::ParseRequestHead(stream_->buffer().view(), kRequestLimits);
   auto* head = std::get_if<http::RequestHead>(&parsed);
   return head ? std::optional(std::move(*head)) : std::nullopt;
 }
 
 asio::awaitable<std::optional<http::RequestHead>> Connection::ReadHead() {
   const TimePoint deadline = arrived_ + thread_.shared.plan.server.header_timeout;
-  std::string& buffer = stream_->buffer();
+  ByteQueue& buffer = stream_->buffer();
   std::size_t parsed_at = 0;
   for (;;) {
     // A head that comes byte by byte is not parsed byte by byte.
-    const bool line_end = buffer.find('\n', parsed_at) != std::string::npos;
+    const bool line_end = buffer.view().find('\n', parsed_at) != std::string_view::npos;
     if (parsed_at == 0 || line_end || buffer.size() >= parsed_at + kParseEvery) {
       parsed_at = buffer.size();
-      auto parsed = http::ParseRequestHead(buffer, kRequestLimits);
+      auto parsed = http::ParseRequestHead(buffer.view(), kRequestLimits);
       if (auto* head = std::get_if<http::RequestHead>(&parsed)) co_return std::move(*head);
       if (auto* error = std::get_if<http::HeadError>(&parsed)) {
         co_await RefuseHead(error->status, std::move(error->code), std::move(error->message));
@@ -142,7 +142,7 @@ bool Connection::IsServedHere(const Target& target) const {
 }
 
 asio::awaitable<bool> Connection::Serve(http::RequestHead head) {
-  stream_->buffer().erase(0, head.bytes);
+  stream_->buffer().Take(head.bytes);
   Target target = thread_.shared.router.Locate(head);
   if (!IsServedHere(target)) target.route = nullptr;
   Reply reply(thread_, head, target.route, arrived_);
@@ -185,10 +185,10 @@ http::Response Connection::TooLarge() const {
 }
 
 // The whole body, when it is there with nothing behind it, as most are.
-bool Connection::TakeBodyAtHand(const http::RequestHead& head, std::string* body) {
+bool Connection::TakeBodyAtHand(const http::RequestHead& head, ByteQueue* body) {
   const bool here = head.framing == http::Framing::kNone ||
                     (head.framing == http::Framing::kLength && stream_->buffer().size() == head.content_length);
-  if (here && head.framing == http::Framing::kLength) body->swap(stream_->buffer());
+  if (here && head.framing == http::Framing::kLength) body->Swap(stream_->buffer());
   return here;
 }
 
@@ -198,7 +198,7 @@ asio::awaitable<std::optional<http::Response>> Connection::ReadBody(const http::
   const std::uint64_t most = thread_.shared.plan.server.max_body.count;
   Pace pace(thread_.shared.plan.server.body_timeout);
   http::BodyReader reader(head);
-  std::string& buffer = stream_->buffer();
+  ByteQueue& buffer = stream_->buffer();
   while (!reader.done()) {
     if (buffer.empty()) {
       const Arrival arrival = co_await stream_->More(pace.Until(body->size()));
@@ -208,8 +208,8 @@ asio::awaitable<std::optional<http::Response>> Connection::ReadBody(const http::
         co_return http::ErrorResponse(408, "body_timeout", "the request body did not arrive in time");
       }
     }
-    const auto step = reader.Feed(buffer, body);
-    buffer.erase(0, step.consumed);
+    const auto step = reader.Feed(buffer.view(), body);
+    buffer.Take(step.consumed);
     if (step.bad) {
       thread_.meters.Rejected("parse");
       co_return http::ErrorResponse(400, "parse", "the body's chunked framing is malformed");
@@ -250,14 +250,19 @@ asio::awaitable<bool> Connection::RelayRequest(Reply& reply, const http::Request
       (void)sent;  // reading the body tells
     }
     std::optional<http::Response> refusal;
-    if (!TakeBodyAtHand(head, &job.body)) refusal = co_await ReadBody(head, &job.body);
+    if (!TakeBodyAtHand(head, &job.body)) {
+      std::string body;
+      refusal = co_await ReadBody(head, &body);
+      job.body = ByteQueue(std::move(body));
+    }
     reply.RequestBytes(job.body.size());
     if (refusal) co_return co_await Answer(reply, head, std::move(*refusal), false);
   } else {
     job.upload = std::make_unique<http::BodyReader>(head);
     job.expects_continue = expects_continue;
   }
-  job.decision = thread_.shared.router.Decide(target, head, buffered ? &job.body : nullptr);
+  const std::string_view body = job.body.view();
+  job.decision = thread_.shared.router.Decide(target, head, buffered ? &body : nullptr);
   reply.ForModel(job.decision.model);
   if (job.decision.refusal) co_return co_await Answer(reply, head, std::move(*job.decision.refusal), buffered);
   if (const auto timeout = job.decision.timeout_ms) {

@@ -38,7 +38,7 @@ class Connection {
   boost::asio::awaitable<bool> RelayRequest(Reply& reply, const http::RequestHead& head, Target target);
   std::optional<http::Response> RefuseEarly(const http::RequestHead& head, Job& job) const;
   http::Response TooLarge() const;
-  bool TakeBodyAtHand(const http::RequestHead& head, std::string* body);
+  bool TakeBodyAtHand(const http::RequestHead& head, ByteQueue* body);
   boost::asio::awaitable<std::optional<http::Response>> ReadBody(const http::RequestHead& head, std::string* body);
   boost::asio::awaitable<bool> Answer(Reply& reply, const http::RequestHead& head, http::Response response,
                                       bool body_read);

@@ -21,7 +21,7 @@ struct Job {
   const http::RequestHead* head = nullptr;
   Target target;
   Decision decision;
-  std::string body;
+  ByteQueue body;
   std::unique_ptr<http::BodyReader> upload;  // the body is not buffered
   std::shared_ptr<Stream> client;
   std::string client_address;

@@ -13,7 +13,7 @@ constexpr std::uint64_t kWholeUpTo = 64 * 1024;
 // An event stream whose events are longer than this is passed on without waiting for their ends.
 constexpr std::size_t kMaxEvent = 256 * 1024;
 
-Parts Both(const std::string& a, const std::string& b) { return {asio::buffer(a), asio::buffer(b)}; }
+Parts Both(std::string_view a, std::string_view b) { return {asio::buffer(a), asio::buffer(b)}; }
 
 // Behind the last complete event.
 std::size_t EndOfEvents(const std::string& text) {
@@ -76,27 +76,28 @@ asio::awaitable<RelayResult> Relay::Run() {
 }
 
 // What the buffer holds of the body.
-Relay::Piece Relay::TakeFromBuffer(std::string* piece) {
-  std::string& buffer = upstream_.buffer();
+Relay::Piece Relay::TakeFromBuffer(ByteQueue* piece) {
+  ByteQueue& buffer = upstream_.buffer();
   if (body_.done()) return Piece::kDone;
   if (buffer.empty()) return Piece::kSilent;
-  piece->clear();
-  const auto step = body_.Feed(buffer, decode_ ? piece : nullptr);
+  std::string copy;
+  const auto step = body_.Feed(buffer.view(), decode_ ? &copy : nullptr);
   if (step.bad) {
     garbage_ = true;
     return Piece::kBroken;
   }
   if (!decode_ && step.consumed == buffer.size()) {
-    piece->swap(buffer);
-    buffer.clear();
+    piece->Clear();
+    piece->Swap(buffer);
   } else {
-    if (!decode_) piece->assign(buffer, 0, step.consumed);
-    buffer.erase(0, step.consumed);
+    if (!decode_) copy = buffer.view().substr(0, step.consumed);
+    *piece = ByteQueue(std::move(copy));
+    buffer.Take(step.consumed);
   }
   return Piece::kData;
 }
 
-asio::awaitable<Relay::Piece> Relay::Next(TimePoint deadline, std::string* piece) {
+asio::awaitable<Relay::Piece> Relay::Next(TimePoint deadline, ByteQueue* piece) {
   for (;;) {
     const Piece taken = TakeFromBuffer(piece);
     if (taken != Piece::kSilent) co_return taken;
@@ -110,16 +111,16 @@ asio::awaitable<Relay::Piece> Relay::Next(TimePoint deadline, std::string* piece
 }
 
 asio::awaitable<RelayResult> Relay::RunWhole() {
-  std::string body;
-  std::string piece;
+  ByteQueue body;
+  ByteQueue piece;
   while (!body_.done()) {
     Piece next = TakeFromBuffer(&piece);  // where it mostly is
     if (next == Piece::kSilent) next = co_await Next(TimePoint::max(), &piece);
     if (next != Piece::kData) co_return Ended(RelayResult::End::kNothingSent);
-    body.empty() ? body.swap(piece) : void(body += piece);  // it mostly comes in one piece
+    body.empty() ? body.Swap(piece) : body.Append(piece.view());  // it mostly comes in one piece
   }
   const std::string head = MakeClientHead(head_, terms_.facts);
-  Parts parts = Both(head, body);
+  Parts parts = Both(head, body.view());
   std::optional<bool> sent = client_.WriteNow(parts);
   if (!sent) sent = co_await client_.Write(parts, terms_.patience);
   co_return Ended(*sent ? RelayResult::End::kWhole : RelayResult::End::kClientGone);
@@ -131,7 +132,7 @@ asio::awaitable<RelayResult> Relay::RunPieces() {
   decode_ = until_close;
   if (until_close) terms_.facts.keep_alive = false;
   std::string head = MakeClientHead(head_, terms_.facts);
-  std::string piece;
+  ByteQueue piece;
   for (;;) {
     // The head leaves with the first piece, or alone when that is not there yet.
     Piece next = TakeFromBuffer(&piece);
@@ -142,8 +143,8 @@ asio::awaitable<RelayResult> Relay::RunPieces() {
       client_.Abort();
       co_return Ended(RelayResult::End::kBroken);
     }
-    if (next != Piece::kData) piece.clear();
-    const bool sent = co_await client_.Write(Both(head, piece), terms_.patience);
+    if (next != Piece::kData) piece.Clear();
+    const bool sent = co_await client_.Write(Both(head, piece.view()), terms_.patience);
     if (!sent) co_return Ended(RelayResult::End::kClientGone);
     head.clear();
   }
@@ -165,7 +166,7 @@ asio::awaitable<RelayResult> Relay::RunEvents() {
   const std::string none;
   bool sent = co_await client_.Write(Both(head, none), terms_.patience);
   std::string pending;  // the beginning of an event
-  std::string piece;
+  ByteQueue piece;
   while (sent) {
     const Piece next = co_await Next(Clock::now() + terms_.ping_every, &piece);
     if (next == Piece::kBroken) co_return co_await CutEvents();
@@ -181,7 +182,7 @@ asio::awaitable<RelayResult> Relay::RunEvents() {
       sent = co_await SendEvents(std::move(ping));
       continue;
     }
-    pending += piece;
+    pending += piece.view();
     std::size_t end = EndOfEvents(pending);
     torn_ = torn_ && end == 0;
     if (pending.size() - end > kMaxEvent) {

@@ -54,8 +54,8 @@ class Relay {
   boost::asio::awaitable<RelayResult> RunWhole();
   boost::asio::awaitable<RelayResult> RunPieces();
   boost::asio::awaitable<RelayResult> RunEvents();
-  boost::asio::awaitable<Piece> Next(TimePoint deadline, std::string* piece);
-  Piece TakeFromBuffer(std::string* piece);
+  boost::asio::awaitable<Piece> Next(TimePoint deadline, ByteQueue* piece);
+  Piece TakeFromBuffer(ByteQueue* piece);
   boost::asio::awaitable<bool> SendEvents(std::string events);
   boost::asio::awaitable<RelayResult> CutEvents();
   RelayResult Ended(RelayResult::End end) const;

@@ -222,7 +222,7 @@ std::optional<http::Response> Router::CheckHead(const Target& target, const http
   return std::nullopt;
 }
 
-Decision Router::Decide(const Target& target, const http::RequestHead& head, const std::string* body) const {
+Decision Router::Decide(const Target& target, const http::RequestHead& head, const std::string_view* body) const {
   BodyModel in_body;
   if (body) in_body = ReadBodyModel(*body);
   if (!in_body.error.empty()) {

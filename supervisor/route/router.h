@@ -53,7 +53,7 @@ class Router {
   // nullptr: acceptable. Method, Content-Type, Content-Encoding: 405 with Allow, 415.
   std::optional<http::Response> CheckHead(const Target& target, const http::RequestHead& head) const;
   // `body`: nullptr where it isn't JSON or hasn't been read.
-  Decision Decide(const Target& target, const http::RequestHead& head, const std::string* body) const;
+  Decision Decide(const Target& target, const http::RequestHead& head, const std::string_view* body) const;
   // By name or alias.
   const config::Model* Find(const std::string& name) const;
 

@@ -92,7 +92,7 @@ void Stream::ReadNow() {
   const ssize_t got = ::recv(socket_.native_handle(), scratch, sizeof scratch, MSG_DONTWAIT);
   drained_ = got < static_cast<ssize_t>(sizeof scratch);
   if (got > 0) {
-    buffer_.append(scratch, static_cast<std::size_t>(got));
+    buffer_.Append({scratch, static_cast<std::size_t>(got)});
   } else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
     End();
   }
@@ -218,7 +218,7 @@ asio::awaitable<void> Stream::CloseGently() {
   std::size_t dropped = 0;
   while (!ended_ && dropped < kLingerBytes) {
     dropped += buffer_.size();
-    buffer_.clear();
+    buffer_.Clear();
     const Arrival arrival = co_await More(std::min(until, Clock::now() + kLingerSilence));
     if (arrival != Arrival::kData) break;
   }

@@ -14,11 +14,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
 
 #include "supervisor/base/duration.h"
 #include "supervisor/base/fd.h"
 #include "supervisor/route/alarm.h"
+#include "supervisor/route/byte_queue.h"
 
 namespace berth::route {
 
@@ -33,8 +33,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Stream(boost::asio::io_context& io, int family, Fd fd);
   ~Stream();
 
-  // What has arrived and was not taken yet; callers erase what they take.
-  std::string& buffer() { return buffer_; }
+  // What has arrived; callers take from it.
+  ByteQueue& buffer() { return buffer_; }
   // Waits until the buffer has grown. kClosed: the peer closed, reset, or Abort() was called.
   boost::asio::awaitable<Arrival> More(TimePoint deadline);
   // Sends what the kernel takes at once, and takes that off `parts`. True: that was all; false: the peer is gone;
@@ -82,7 +82,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::unique_ptr<Waiter> waiter_;      // the coroutine that waits in More()
   Alarm patience_;                      // of that coroutine
   boost::asio::steady_timer writable_;  // cancelled when something can be sent
-  std::string buffer_;
+  ByteQueue buffer_;
   std::function<void()> on_gone_;
   TimePoint limit_ = TimePoint::max();
   bool reading_ = false;

@@ -66,7 +66,8 @@ TEST(Router, DecidesTheModelOfARequest) {
     const auto head = Head("POST", c.target, fields);
     const Target target = router.Locate(head);
     ASSERT_NE(target.route, nullptr) << c.target;
-    const Decision decision = router.Decide(target, head, &c.body);
+    const std::string_view body = c.body;
+    const Decision decision = router.Decide(target, head, &body);
     EXPECT_EQ(decision.refusal ? decision.refusal->status : 0, c.status) << c.target << c.body;
     if (c.status == 0) {
       EXPECT_EQ(decision.model->name, c.model_or_code);
@@ -79,7 +80,7 @@ TEST(Router, DecidesTheModelOfARequest) {
 TEST(Router, TheClientsSpellingIsKeptForTheAnswer) {
   const config::Plan plan = TwoModels();
   const Router router(plan);
-  const std::string body = R"({"model":"text-embedding-3-small"})";
+  const std::string_view body = R"({"model":"text-embedding-3-small"})";
   const auto head = Head("POST", "/v1/embeddings");
   EXPECT_EQ(router.Decide(router.Locate(head), head, &body).requested, "text-embedding-3-small");
 }
@@ -87,7 +88,7 @@ TEST(Router, TheClientsSpellingIsKeptForTheAnswer) {
 TEST(Router, TwoDifferentModelHeadersAreRefused) {
   const config::Plan plan = TwoModels();
   const Router router(plan);
-  const std::string body = "{}";
+  const std::string_view body = "{}";
   const auto head = Head("POST", "/v1/embeddings", {{"X-Berth-Model", "bge"}, {"X-Berth-Model", "org/bge"}});
   EXPECT_EQ(router.Decide(router.Locate(head), head, &body).refusal->status, 400);
 }
