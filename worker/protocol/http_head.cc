@@ -130,15 +130,18 @@ bool HasOption(const Head& head, std::string_view wanted) {
   return found;
 }
 
-bool KeepsAlive(const Head& head) {
-  if (HasOption(head, "close")) return false;
-  return head.version == 11 || HasOption(head, "keep-alive");
-}
-
-std::optional<HeadError> CheckConnection(const Head& head) {
-  if (HasOption(head, "content-length") || HasOption(head, "host")) {
-    return Smuggling("Connection names a field that no hop may remove");
-  }
+// Sets keep_alive by the options of all Connection fields.
+std::optional<HeadError> ApplyConnection(Head* head) {
+  bool close = false;
+  bool keep = head->version == 11;
+  bool bad = false;
+  ForEachOption(*head, [&](std::string_view option) {
+    close = close || EqualsIgnoreCase(option, "close");
+    keep = keep || EqualsIgnoreCase(option, "keep-alive");
+    bad = bad || EqualsIgnoreCase(option, "content-length") || EqualsIgnoreCase(option, "host");
+  });
+  if (bad) return Smuggling("Connection names a field that no hop may remove");
+  head->keep_alive = keep && !close;
   return std::nullopt;
 }
 
@@ -211,10 +214,9 @@ RequestResult FinishRequest(std::string_view bytes, const FramingFields& framing
   head.target = std::move(target.origin);
   head.path = std::move(target.path);
   head.query = std::move(target.query);
-  if (auto error = CheckConnection(head)) return *std::move(error);
+  if (auto error = ApplyConnection(&head)) return *std::move(error);
   if (auto error = CheckHost(head, target.authority)) return *std::move(error);
   if (auto error = CheckExpect(&head)) return *std::move(error);
-  head.keep_alive = KeepsAlive(head);
   return head;
 }
 
@@ -230,8 +232,7 @@ ResponseResult FinishResponse(std::string_view bytes, const FramingFields& frami
   if (auto error = RunParser(parser, bytes)) return *std::move(error);
   head.status = parser.status;
   head.reason = std::move(parser.first);
-  if (auto error = CheckConnection(head)) return *std::move(error);
-  head.keep_alive = KeepsAlive(head);
+  if (auto error = ApplyConnection(&head)) return *std::move(error);
   if (HasNoBody(head.status, method)) {
     head.framing = Framing::kNone;
   } else if (head.framing == Framing::kNone) {

@@ -75,6 +75,7 @@ std::optional<HeadError> CheckTargetCharacters(std::string_view target) {
 
 // "http://" or "https://": how many characters; 0 when it is neither.
 std::size_t SchemeLength(std::string_view target) {
+  if (target.starts_with('/')) return 0;  // nearly all
   for (std::string_view scheme : {"http://", "https://"}) {
     if (target.size() >= scheme.size() && EqualsIgnoreCase(target.substr(0, scheme.size()), scheme)) {
       return scheme.size();
