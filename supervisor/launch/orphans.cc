@@ -8,17 +8,16 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <vector>
+
+#include "supervisor/base/proc_file.h"
 
 namespace berth::launch {
 namespace {
 
 std::string ReadProc(pid_t pid, const char* file) {
-  std::ifstream in("/proc/" + std::to_string(pid) + "/" + file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  return ReadProcFile("/proc/" + std::to_string(pid) + "/" + file);
 }
 
 // The parent of a process from /proc/PID/stat; the name in parentheses may hold anything.

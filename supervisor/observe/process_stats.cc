@@ -4,22 +4,18 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "supervisor/base/proc_file.h"
+
 namespace berth::observe {
 namespace {
 
-std::string ReadAll(const char* path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 double BootSeconds() {
-  std::istringstream lines(ReadAll("/proc/stat"));
+  std::istringstream lines(ReadProcFile("/proc/stat"));
   std::string word;
   double value = 0;
   while (lines >> word) {
@@ -69,7 +65,7 @@ ProcessStats ParseProcessStat(std::string_view stat, double ticks_per_second, do
 }
 
 ProcessStats ReadProcessStats() {
-  ProcessStats stats = ParseProcessStat(ReadAll("/proc/self/stat"), static_cast<double>(::sysconf(_SC_CLK_TCK)),
+  ProcessStats stats = ParseProcessStat(ReadProcFile("/proc/self/stat"), static_cast<double>(::sysconf(_SC_CLK_TCK)),
                                         static_cast<double>(::sysconf(_SC_PAGESIZE)), BootSeconds());
   stats.open_fds = CountOpenFds();
   stats.max_fds = MaxFds();
