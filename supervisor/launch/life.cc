@@ -34,8 +34,9 @@ Life::Life(Schedule& schedule, const config::Model& model, placement::Assignment
 // ---- what somebody wants
 
 void Life::Start(bool at_boot, TimePoint now) {
-  boot_turn_ = at_boot;
-  Apply({EventKind::kStart, at_boot ? "the plan starts it at boot" : ""}, now);
+  const bool other_turn = std::exchange(boot_turn_, at_boot) != at_boot;
+  const bool changed = Apply({EventKind::kStart, at_boot ? "the plan starts it at boot" : ""}, now);
+  if (other_turn && !changed) hands_.Changed();  // it waits for other waves no longer, nor they for it
 }
 
 void Life::Stop(TimePoint now) {
@@ -159,7 +160,7 @@ void Life::Act(unsigned actions, TimePoint now) {
   if (actions & kAwaitEnd) KillBy(now + kExitDeadline);
   if (actions & kKill) KillProcess(now);
   if (actions & kRelease) Release();
-  if (actions & kYield) schedule_.slots().Release(assignment_.device, who_);
+  if (actions & kYield) Yield();
 }
 
 void Life::Spawn(TimePoint now) {
@@ -179,9 +180,8 @@ void Life::Spawn(TimePoint now) {
 void Life::Open(TimePoint now) {
   run_->ready_since = now;
   run_->open = true;
-  boot_turn_ = false;
   run_->data_limit = hands_.Fence(run_->ready.memory);
-  schedule_.slots().Release(assignment_.device, who_);
+  Yield();
   hands_.LoadEnded(true);
   hands_.Open(run_->ready);
 }
@@ -202,7 +202,7 @@ void Life::AskToEnd(TimePoint now) {
 }
 
 void Life::KillProcess(TimePoint now) {
-  if (!run_) return;
+  if (!run_ || run_->verdict) return;  // it could not be started: there is nobody to kill
   if (!run_->killed) run_->killed = Killed{ExitCause::kRequested, reason_};
   if (!run_->killed_at) run_->killed_at = now;
   hands_.Kill();
@@ -210,8 +210,13 @@ void Life::KillProcess(TimePoint now) {
 
 void Life::Release() {
   run_.reset();
-  boot_turn_ = false;
   schedule_.ledger().Release(model_.name, assignment_.replica);
+  Yield();
+}
+
+// Its load is over, one way or another: the device is free for the next one, later waves need not wait.
+void Life::Yield() {
+  boot_turn_ = false;
   schedule_.slots().Release(assignment_.device, who_);
 }
 

@@ -50,7 +50,7 @@ class Hands {
   virtual void Changed() = 0;  // state, reason, deadlines or prospects; all that it entails is done
   virtual void StageEnded(const std::string& stage, Duration took) = 0;
   virtual void LoadEnded(bool ready) = 0;
-  virtual void Exited(const Verdict& verdict) = 0;
+  virtual void Exited(const Verdict& verdict) = 0;  // before Reaped(), or after a failed Spawn()
   virtual void BacksOff(Duration delay) = 0;  // zero: no longer
 };
 
@@ -134,6 +134,7 @@ class Life {
   void KillProcess(TimePoint now);
   void KillBy(TimePoint latest);
   void Release();
+  void Yield();
 
   void OnHello(const protocol::HelloMessage& hello, TimePoint now);
   void OnLoading(const protocol::LoadingMessage& loading, TimePoint now);

@@ -182,8 +182,10 @@ void Replica::Changed() {
 }
 
 void Replica::Exited(const Verdict& verdict) {
-  metrics_.Exited(verdict.exit.cause);
-  yard_.logs.EndRun(assignment_.model, assignment_.replica);
+  if (run_) {  // else it could not be started
+    metrics_.Exited(verdict.exit.cause);
+    yard_.logs.EndRun(assignment_.model, assignment_.replica);
+  }
   last_exit_ = verdict.exit;
   last_exit_->time = TimestampNow();
   last_run_failed_ = !verdict.expected;

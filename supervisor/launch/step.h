@@ -58,7 +58,7 @@ enum Action : unsigned {
   kAwaitEnd = 1u << 5, // it ends by itself; kill when it doesn't soon
   kKill = 1u << 6,
   kRelease = 1u << 7,  // the process is proven gone: give back its memory and its slot
-  kYield = 1u << 8,    // it does not load any more: give back its slot alone
+  kYield = 1u << 8,    // it does not load any more: give back its slot and its turn alone
 };
 
 struct Transition {

@@ -398,6 +398,9 @@ TEST_F(FleetTest, AMissingWorkerProgramIsAFailureThatNamesIt) {
   Boot();
   ASSERT_TRUE(RunUntilState("bge", State::kQuarantined));
   EXPECT_THAT(Replica("bge").last_exit->reason, HasSubstr("/no/such/berth-worker"));
+  EXPECT_EQ(metrics_.Counter("model_loads_total", {{"model", "bge"}, {"result", "failed"}}).Value(), 4);
+  const observe::Labels exits = {{"model", "bge"}, {"cause", "load_failed"}};
+  EXPECT_EQ(metrics_.Counter("replica_exits_total", exits).Value(), 0) << "no process started, and none ended";
 }
 
 // Processes that the kernel does not let go, whatever is done to them.

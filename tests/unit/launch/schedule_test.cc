@@ -1,0 +1,163 @@
+#include "supervisor/launch/schedule.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "tests/unit/launch/fake_hands.h"
+
+namespace berth::launch {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr WaitStatus kExit{0, 0};
+constexpr WaitStatus kKilled{0, SIGKILL};
+
+TEST(Schedule, OneLoadsAfterAnotherOnADevice) {
+  Lives lives({{"bge"}, {"chat"}, {"tts", 0, GiB(1), "other"}});
+  lives.schedule().Boot(lives.now());
+  lives.Look();
+  EXPECT_EQ(lives.life("bge").state(), State::kStarting);
+  EXPECT_EQ(lives.life("chat").reason(), "waits for bge/0, which loads on cpu");
+  EXPECT_EQ(lives.life("tts").state(), State::kStarting) << "devices load in parallel";
+  lives.Hello("bge");
+  lives.Ready("bge");
+  lives.Look();
+  EXPECT_EQ(lives.life("chat").state(), State::kStarting);
+}
+
+TEST(Schedule, WithoutMemoryALifeWaitsWithoutHopeUntilThereIsSome) {
+  Lives lives({{"bge", 0, GiB(3)}, {"chat", 0, GiB(2)}});
+  lives.Serve("bge");
+  ASSERT_TRUE(lives.schedule().Start("chat", lives.now()));
+  lives.Look();
+  EXPECT_TRUE(lives.life("chat").hopeless());
+  EXPECT_FALSE(lives.schedule().ConditionOf("chat", lives.now()).coming);
+  ASSERT_TRUE(lives.schedule().Stop("bge", lives.now()));
+  lives.Look();
+  EXPECT_EQ(lives.life("chat").state(), State::kWaiting) << "bge drains";
+  lives.End("bge", kExit);
+  lives.Look();
+  EXPECT_EQ(lives.life("chat").state(), State::kStarting);
+}
+
+TEST(Schedule, VerbsForModelsThatAreNotThereAreNotFound) {
+  Lives lives({{"bge"}});
+  for (const std::string model : {"nobody", ""}) {
+    EXPECT_EQ(lives.schedule().Start(model, lives.now()).error().kind, ErrorKind::kNotFound);
+    EXPECT_EQ(lives.schedule().Stop(model, lives.now()).error().kind, ErrorKind::kNotFound);
+    EXPECT_EQ(lives.schedule().Restart(model, lives.now()).error().kind, ErrorKind::kNotFound);
+  }
+}
+
+TEST(Schedule, AModelThatAnOperatorStopsDrainsUntilOneStartsIt) {
+  Lives lives({{"bge"}});
+  lives.Serve("bge");
+  ASSERT_TRUE(lives.schedule().Stop("bge", lives.now()));
+  EXPECT_TRUE(lives.schedule().ConditionOf("bge", lives.now()).draining);
+  EXPECT_FALSE(lives.schedule().ConditionOf("bge", lives.now()).coming);
+  ASSERT_TRUE(lives.schedule().Start("bge", lives.now()));
+  EXPECT_FALSE(lives.schedule().ConditionOf("bge", lives.now()).draining);
+  EXPECT_TRUE(lives.schedule().ConditionOf("bge", lives.now()).coming) << "once the present process has ended";
+}
+
+TEST(Schedule, InTheEndAWaveIsToldOnceTheLaterOnesHaveEnded) {
+  Lives lives({{"bge", 0}, {"chat", 1}});
+  lives.Serve("bge");
+  lives.Serve("chat");
+  lives.schedule().End(lives.now() + 60s, lives.now());
+  EXPECT_THAT(lives.hands("chat").Did(), ElementsAre("close", "ask to end within 20s"));
+  EXPECT_THAT(lives.hands("bge").Did(), IsEmpty());
+  EXPECT_FALSE(lives.schedule().all_told());
+  lives.End("chat", kExit);
+  lives.schedule().Look(lives.now());
+  EXPECT_THAT(lives.hands("bge").Did(), ElementsAre("close", "ask to end within 20s"));
+  EXPECT_FALSE(lives.schedule().all_told()) << "the last wave is waited for, too";
+  lives.End("bge", kExit);
+  lives.schedule().Look(lives.now());
+  EXPECT_TRUE(lives.schedule().all_told());
+}
+
+TEST(Schedule, AtTheDeadlineOfTheEndAllAreToldAndTheirGraceIsOver) {
+  Lives lives({{"bge", 0}, {"chat", 1}});
+  lives.Serve("bge");
+  lives.Serve("chat");
+  lives.schedule().End(lives.now() + 5s, lives.now());
+  EXPECT_THAT(lives.hands("chat").Did(), ElementsAre("close", "ask to end within 5s")) << "no longer than the end takes";
+  lives.Pass(5s);
+  lives.schedule().Look(lives.now());
+  lives.Look();
+  EXPECT_THAT(lives.hands("chat").Did(), ElementsAre("kill"));
+  EXPECT_THAT(lives.hands("bge").Did(), ElementsAre("close", "ask to end within 0us", "kill"));
+  EXPECT_TRUE(lives.schedule().all_told());
+}
+
+TEST(Schedule, ASecondEndShortensTheFirstAndNeverLengthensIt) {
+  Lives lives({{"bge"}});
+  lives.Serve("bge");
+  lives.schedule().End(lives.now() + 15s, lives.now());
+  lives.schedule().End(lives.now() + 60s, lives.now());
+  EXPECT_EQ(lives.schedule().deadline(), lives.now() + 15s);
+  lives.hands("bge").did.clear();
+  lives.hands("bge").changes = 0;
+  lives.schedule().End(lives.now(), lives.now());
+  EXPECT_GT(lives.hands("bge").changes, 0) << "it looks at its deadline";
+  lives.Look();
+  EXPECT_THAT(lives.hands("bge").Did(), ElementsAre("kill"));
+}
+
+TEST(Schedule, WhatWaitsWhileAllEndsDoesNotStart) {
+  Lives lives({{"bge", 0}, {"chat", 1}, {"tts", 0}});
+  lives.Serve("chat");
+  ASSERT_TRUE(lives.schedule().Start("bge", lives.now()));
+  ASSERT_TRUE(lives.schedule().Start("tts", lives.now()));
+  lives.Look();
+  ASSERT_EQ(lives.life("tts").state(), State::kWaiting) << "bge loads";
+  lives.schedule().End(lives.now() + 60s, lives.now());
+  lives.Hello("bge");
+  lives.Ready("bge");  // the device is free
+  lives.Look();
+  EXPECT_EQ(lives.life("tts").state(), State::kWaiting);
+  EXPECT_EQ(lives.life("tts").reason(), "the daemon is shutting down");
+  EXPECT_TRUE(lives.life("tts").hopeless());
+  EXPECT_THAT(lives.hands("tts").Did(), IsEmpty());
+  EXPECT_EQ(lives.schedule().Start("tts", lives.now()).error().kind, ErrorKind::kConflict);
+  lives.End("chat", kExit);
+  lives.schedule().Look(lives.now());
+  EXPECT_EQ(lives.life("tts").state(), State::kStopped);
+}
+
+TEST(Schedule, WhatCrashesWhileAllEndsIsNotStartedAgain) {
+  Lives lives({{"bge", 0}, {"chat", 1}});
+  lives.Serve("bge");
+  lives.Serve("chat");
+  lives.schedule().End(lives.now() + 60s, lives.now());
+  lives.End("bge", kKilled);  // not told yet
+  EXPECT_EQ(lives.life("bge").state(), State::kBackoff);
+  lives.Pass(10s);
+  EXPECT_EQ(lives.life("bge").state(), State::kWaiting);
+  lives.End("chat", kExit);
+  lives.schedule().Look(lives.now());
+  EXPECT_EQ(lives.life("bge").state(), State::kStopped);
+  EXPECT_TRUE(lives.schedule().all_told());
+  EXPECT_THAT(lives.hands("bge").Did(), ElementsAre("exited: signal", "reaped"));
+}
+
+TEST(Schedule, WhatIsStuckDoesNotHoldUpTheEnd) {
+  Lives lives({{"bge", 0}, {"chat", 1}});
+  lives.Serve("bge");
+  lives.Serve("chat");
+  lives.schedule().End(lives.now() + 60s, lives.now());
+  lives.Pass(Lives::kGrace + Life::kGoneLimit);
+  ASSERT_EQ(lives.life("chat").state(), State::kStuck);
+  lives.schedule().Look(lives.now());
+  EXPECT_EQ(lives.life("bge").state(), State::kDraining);
+}
+
+}  // namespace
+}  // namespace berth::launch
