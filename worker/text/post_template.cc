@@ -68,6 +68,9 @@ class TemplateReader {
       return Invalid(where, ": has ", list.size(), " ids and ", tokens.size(),
                      " tokens; as many of each are needed");
     }
+    if (list.size() > kSpecialLimit) {
+      return Invalid(where, ": has ", list.size(), " ids, more than ", kSpecialLimit);
+    }
     for (std::size_t i = 0; i < list.size(); ++i) {
       if (!list[i].is_number_unsigned()) return Invalid(where, ": \"ids\" must be non-negative integers");
       if (!tokens[i].is_string()) return Invalid(where, ": \"tokens\" must be strings");

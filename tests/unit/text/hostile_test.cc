@@ -144,6 +144,10 @@ std::vector<Bad> BadPostProcessors() {
       {templ("[" + use + "," + text + "]",
              R"({"[CLS]": {"id": "[CLS]", "ids": [1, 1], "tokens": ["[CLS]"]}})"),
        "2 ids and 1"},
+      {templ("[" + use + "," + text + "]", R"({"[CLS]": {"id": "[CLS]", "ids": [1)" + Repeat(",1", 256) +
+                                               R"(], "tokens": ["[CLS]")" + Repeat(R"(,"[CLS]")", 256) +
+                                               "]}}"),
+       "special_tokens[\"[CLS]\"]: has 257 ids, more than 256"},
       {templ("[" + use + "," + text + "]",
              R"({"[CLS]": {"id": "[CLS]", "ids": ["1"], "tokens": ["[CLS]"]}})"),
        "non-negative"},
