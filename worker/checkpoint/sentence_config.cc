@@ -10,6 +10,7 @@
 namespace berth::checkpoint {
 namespace {
 
+constexpr std::string_view kPromptsFile = "config_sentence_transformers.json";
 constexpr std::size_t kPromptLimit = 64;           // how many
 constexpr std::size_t kPromptBytesLimit = 16'384;  // each
 
@@ -179,7 +180,7 @@ Status ReadPrompts(const nlohmann::json& prompts, const std::string& where, Sent
 }
 
 Status ApplyPrompts(const std::filesystem::path& dir, SentenceConfig& config) {
-  const auto path = dir / "config_sentence_transformers.json";
+  const auto path = dir / kPromptsFile;
   const auto json = ReadIfPresent(path);
   if (!json) return json.error();
   if (!*json) return Ok();
@@ -194,6 +195,13 @@ Status ApplyPrompts(const std::filesystem::path& dir, SentenceConfig& config) {
   }
   if (!fields.ok()) return fields.error();
   return Ok();
+}
+
+// A reranker gets the texts as they are; another input would be another ranking.
+Status RefuseDefaultPrompt(const std::filesystem::path& dir, const SentenceConfig& config) {
+  if (!config.default_prompt || config.prompts.at(*config.default_prompt).empty()) return Ok();
+  return Invalid((dir / kPromptsFile).string(), ": default_prompt_name \"", *config.default_prompt,
+                 "\" is not supported for a reranker; supported: null");
 }
 
 }  // namespace
@@ -214,13 +222,13 @@ std::string_view PoolingName(Pooling pooling) {
 
 Result<SentenceConfig> ReadSentenceConfig(const std::filesystem::path& dir, const EncoderConfig& encoder) {
   SentenceConfig config;
+  const bool ranking = encoder.task == Task::kRanking;
   config.max_tokens = encoder.max_tokens();
-  if (encoder.task == Task::kRanking) config.normalize = false;
-  if (encoder.task == Task::kEmbedding) {
-    if (Status done = ApplyModules(dir, encoder, config); !done) return done.error();
-  }
+  config.normalize = !ranking;
+  if (Status done = ranking ? Ok() : ApplyModules(dir, encoder, config); !done) return done.error();
   if (Status done = ApplyLimits(dir, config); !done) return done.error();
   if (Status done = ApplyPrompts(dir, config); !done) return done.error();
+  if (Status done = ranking ? RefuseDefaultPrompt(dir, config) : Ok(); !done) return done.error();
   return config;
 }
 

@@ -2,8 +2,8 @@
 // directory say (modules.json, 1_Pooling/config.json, sentence_bert_config.json,
 // config_sentence_transformers.json). Files that are absent mean: mean pooling, normalised (clients of
 // /v1/embeddings expect unit vectors), no prompts, as many tokens as the model has positions. With a
-// modules.json the vectors are normalised exactly if it lists Normalize. Of a reranker, which makes no vectors,
-// only the limits and prompts count.
+// modules.json the vectors are normalised exactly if it lists Normalize. Of a reranker, which makes no
+// vectors, only the limits and the case count, and a default prompt is refused.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ struct SentenceConfig {
 };
 
 // Errors name the file: a module (Dense, …) or pooling mode that is not supported, none or two pooling modes
-// at once, a dimension that is not the encoder's, a default prompt that does not exist.
+// at once, a dimension that is not the encoder's, a default prompt that does not exist or is a reranker's.
 Result<SentenceConfig> ReadSentenceConfig(const std::filesystem::path& dir, const EncoderConfig& encoder);
 
 }  // namespace berth::checkpoint

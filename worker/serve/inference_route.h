@@ -27,7 +27,8 @@ struct Outcome {
   std::string request_id;  // may be empty
 };
 
-// A request whose body is parsed. Its functions are called once each, in this order, on the pool.
+// A request whose body is parsed. On the pool: Tokenize() once; then, unless it or the engine failed, Reply()
+// once, for which model() may be asked.
 class Work {
  public:
   virtual ~Work() = default;

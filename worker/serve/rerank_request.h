@@ -15,7 +15,7 @@ namespace berth::serve {
 
 inline constexpr std::size_t kMaxDocuments = 2048;  // of one request, as of embeddings' inputs
 
-// Whose defaults hold, and which reply is given. One body may use all parameters of all three.
+// Whose defaults and names of documents hold, and which reply is given; all else is common to the three.
 enum class RerankDialect {
   kJina,    // {query, documents, …}: documents come back, what is too long is cut
   kCohere,  // as Jina's, but documents come back on request only

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "worker/serve/body_fields.h"
 #include "worker/serve/rerank_reply.h"
 #include "worker/serve/tokenize_pairs.h"
 
@@ -24,7 +25,7 @@ class RerankWork : public Work {
   }
 
  private:
-  const RerankRequest request_;
+  RerankRequest request_;
 };
 
 Parsed<std::unique_ptr<Work>> Parse(const nlohmann::json& body, RerankDialect dialect) {
@@ -44,8 +45,9 @@ Parsed<std::unique_ptr<Work>> CohereRerank(const nlohmann::json& body, const Mod
 }
 
 Parsed<std::unique_ptr<Work>> TeiOrJinaRerank(const nlohmann::json& body, const ModelFacts&) {
-  const bool texts = body.contains("texts");
-  if (texts && body.contains("documents")) {
+  const BodyFields fields(body);  // to which null is absent, as it is to the parser
+  const bool texts = fields.Find("texts") != nullptr;
+  if (texts && fields.Find("documents") != nullptr) {
     return ApiError{.message = "Give 'documents' or 'texts', not both.", .param = "texts"};
   }
   return Parse(body, texts ? RerankDialect::kTei : RerankDialect::kJina);

@@ -1,42 +1,23 @@
 #include "worker/serve/tokenize_inputs.h"
 
-#include <utf8proc.h>
-
 #include <string>
 #include <utility>
+
+#include "worker/text/unicode.h"
+#include "worker/text/utf8.h"
 
 namespace berth::serve {
 namespace {
 
 ApiError TooLong(const EmbeddingsRequest& request, std::size_t index, std::size_t tokens,
                  const ModelFacts& model) {
-  const std::string param = request.single ? request.input_key : request.input_key + "[" + std::to_string(index) + "]";
+  const std::string param =
+      request.single ? request.input_key : request.input_key + "[" + std::to_string(index) + "]";
   return {.message = "This model's maximum context length is " + std::to_string(model.max_tokens) +
                      " tokens, but '" + param + "' has " + std::to_string(tokens) +
                      " (special tokens included). Shorten it, or send \"truncate\": true.",
           .param = param,
           .code = "context_length_exceeded"};
-}
-
-// For models whose side files ask for it, before the tokenizer: code point by code point, bytes that are no
-// UTF-8 unchanged.
-std::string Lowercase(const std::string& text) {
-  std::string lower;
-  lower.reserve(text.size());
-  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
-  for (std::size_t i = 0; i < text.size();) {
-    utf8proc_int32_t code = 0;
-    const auto size = utf8proc_iterate(bytes + i, static_cast<utf8proc_ssize_t>(text.size() - i), &code);
-    if (size <= 0) {
-      lower += text[i++];
-      continue;
-    }
-    utf8proc_uint8_t encoded[4];
-    const auto written = utf8proc_encode_char(utf8proc_tolower(code), encoded);
-    lower.append(reinterpret_cast<const char*>(encoded), static_cast<std::size_t>(written));
-    i += static_cast<std::size_t>(size);
-  }
-  return lower;
 }
 
 class InputTokenizer {
@@ -63,16 +44,12 @@ class InputTokenizer {
  private:
   // The prompt's share of an encoded text: its own encoding without the special tokens that end it.
   std::size_t PromptTokens() const {
-    const std::size_t alone = tokenizer_.Encode(Prepare(request_.prompt), false).size();
+    const std::size_t alone = tokenizer_.Encode(PrepareText(request_.prompt, model_), false).size();
     return alone + (tokenizer_.special_tokens() > 0 ? 1 : 0);
   }
 
-  std::string Prepare(std::string text) const {
-    return model_.sentence.lowercase ? Lowercase(text) : std::move(text);
-  }
-
   text::Encoding EncodeText(std::size_t index) const {
-    const std::string text = Prepare(request_.prompt + request_.texts[index]);
+    const std::string text = PrepareText(request_.prompt + std::exchange(request_.texts[index], {}), model_);
     return tokenizer_.EncodeTruncated(text, limit_, request_.truncation);
   }
 
@@ -104,6 +81,12 @@ class InputTokenizer {
 };
 
 }  // namespace
+
+std::string PrepareText(std::string text, const ModelFacts& model) {
+  if (!model.sentence.lowercase) return text;
+  std::string repaired;
+  return text::Lowercase(text::Repair(text, repaired));
+}
 
 Parsed<TokenizedInputs> TokenizeInputs(EmbeddingsRequest& request, const ModelFacts& model,
                                        const text::Tokenizer& tokenizer) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "worker/serve/embeddings_request.h"
@@ -17,6 +18,9 @@ struct TokenizedInputs {
   std::size_t skip = 0;   // first tokens of each that the pooling leaves out (a prompt's)
   std::size_t total = 0;  // ids of all inputs, special tokens included
 };
+
+// What the tokenizer gets of a text: lower-cased first for models whose side files ask for it.
+std::string PrepareText(std::string text, const ModelFacts& model);
 
 // Moves the inputs out of `request`. Errors: an input of more tokens than the model takes, unless the request
 // asks for truncation; more tokens in all than one request may have.

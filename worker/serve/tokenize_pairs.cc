@@ -27,13 +27,16 @@ ApiError TooMany(const RerankRequest& request) {
 
 }  // namespace
 
-Parsed<TokenizedInputs> TokenizePairs(const RerankRequest& request, const ModelFacts& model,
+Parsed<TokenizedInputs> TokenizePairs(RerankRequest& request, const ModelFacts& model,
                                       const text::Tokenizer& tokenizer) {
   TokenizedInputs result;
   const auto limit = static_cast<std::size_t>(model.max_tokens);
-  const auto query = tokenizer.Encode(request.query, false);
-  for (const std::string& text : request.documents) {
-    const auto document = tokenizer.Encode(text, false);
+  const auto encode = [&](std::string text) {
+    return tokenizer.Encode(PrepareText(std::move(text), model), false);
+  };
+  const auto query = encode(std::move(request.query));
+  for (std::string& text : request.documents) {
+    const auto document = encode(request.return_documents ? text : std::move(text));
     const std::size_t read = std::min(document.size(), request.max_tokens_per_doc);
     auto pair = tokenizer.JoinPair(query, std::span(document).first(read), limit, request.truncation);
     if (pair.truncated() && !request.truncate)

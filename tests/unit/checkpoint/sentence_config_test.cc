@@ -28,10 +28,12 @@ constexpr char kCls[] = R"({"pooling_mode_cls_token": true, "pooling_mode_mean_t
 
 using Files = std::vector<std::pair<std::string, std::string>>;
 
-Result<SentenceConfig> Read(const Files& files) {
+Result<SentenceConfig> Read(const Files& files, Task task = Task::kEmbedding) {
   TempDir dir;
   for (const auto& [name, content] : files) dir.Write(name, content);
-  return ReadSentenceConfig(dir.path(), Encoder());
+  EncoderConfig encoder = Encoder();
+  encoder.task = task;
+  return ReadSentenceConfig(dir.path(), encoder);
 }
 
 TEST(ReadSentenceConfig, WithoutSideFilesIsANormalisedMean) {
@@ -92,6 +94,36 @@ TEST(ReadSentenceConfig, PromptsMayStayOutOfThePooling) {
       Read({{"modules.json", kTwoModules}, {"1_Pooling/config.json", R"({"include_prompt": false})"}});
   ASSERT_TRUE(config);
   EXPECT_FALSE(config->include_prompt);
+}
+
+// As sentence-transformers saves a CrossEncoder from version 5.4 on.
+TEST(ReadSentenceConfig, ARerankersSideFilesAreItsLimitsAndItsCase) {
+  const auto config =
+      Read({{"modules.json", R"([{"path": "", "type": "sentence_transformers.models.Transformer"}])"},
+            {"sentence_bert_config.json", R"({"max_seq_length": 256, "do_lower_case": true})"},
+            {"config_sentence_transformers.json",
+             R"({"prompts": {}, "default_prompt_name": null, "model_type": "CrossEncoder",
+                                 "activation_fn": "torch.nn.modules.linear.Identity"})"}},
+           Task::kRanking);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->max_tokens, 256);
+  EXPECT_TRUE(config->lowercase);
+  EXPECT_FALSE(config->normalize);
+}
+
+TEST(ReadSentenceConfig, ARerankersDefaultPromptIsNotPassedOverInSilence) {
+  const auto read = [](const std::string& prompt) {
+    return Read({{"config_sentence_transformers.json",
+                  R"({"prompts": {"rank": ")" + prompt + R"("}, "default_prompt_name": "rank"})"}},
+                Task::kRanking);
+  };
+  EXPECT_TRUE(read("")) << "an empty one changes nothing";
+  const auto refused = read("Rank: ");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(
+      refused.error().message,
+      HasSubstr(
+          "config_sentence_transformers.json: default_prompt_name \"rank\" is not supported for a reranker"));
 }
 
 struct Bad {

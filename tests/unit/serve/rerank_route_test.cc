@@ -83,6 +83,13 @@ TEST_F(RerankRoute, EachDialectGetsItsReply) {
   EXPECT_FLOAT_EQ(tei[0]["score"], kSigmoidOf1);
 }
 
+TEST_F(RerankRoute, ANullIsNoDialect) {
+  const json jina = {{"query", "query"}, {"documents", {"hello"}}, {"texts", nullptr}};
+  EXPECT_TRUE(json::parse(Send("/rerank", jina).body).contains("results"));
+  const json tei = {{"query", "query"}, {"texts", {"hello"}}, {"documents", nullptr}};
+  EXPECT_TRUE(json::parse(Send("/rerank", tei).body).is_array());
+}
+
 TEST_F(RerankRoute, OrderIsThatOfTheLogitsEvenWhereAllSigmoidsAreOne) {
   scale = 40;
   const json documents = {"world", "world world world", "world world"};

@@ -55,9 +55,11 @@ TEST(TokenizeInputs, TruncationKeepsTheEndThatIsAskedFor) {
   const auto tokenizer = MakeTinyTokenizer();
   auto request = Texts({"hello hello hello world world world"});
   request.truncate = true;
+  auto left = request;
   EXPECT_EQ(TokenizeInputs(request, kModel, *tokenizer)->ids[0], (Ids{2, 5, 5, 5, 6, 3}));
+  left.truncation = text::Truncation::kLeft;
+  EXPECT_EQ(TokenizeInputs(left, kModel, *tokenizer)->ids[0], (Ids{2, 5, 6, 6, 6, 3}));
   request.truncation = text::Truncation::kLeft;
-  EXPECT_EQ(TokenizeInputs(request, kModel, *tokenizer)->ids[0], (Ids{2, 5, 6, 6, 6, 3}));
   request.texts.clear();
   request.tokens = {{1, 2, 3, 4, 5, 6, 7}};
   EXPECT_EQ(TokenizeInputs(request, kModel, *tokenizer)->ids[0], (Ids{2, 3, 4, 5, 6, 7}));
@@ -70,12 +72,13 @@ TEST(TokenizeInputs, APromptGoesInFrontAndIsLeftOutOfThePoolingWhereTheModelSays
   const auto tokenizer = MakeTinyTokenizer();
   auto request = Texts({"hello"});
   request.prompt = "query: ";
+  auto again = request;
   ModelFacts model = kModel;
   const auto with = TokenizeInputs(request, model, *tokenizer);
   EXPECT_EQ(with->ids[0], (Ids{2, 8, 9, 5, 3}));
   EXPECT_EQ(with->skip, 0u);
   model.sentence.include_prompt = false;
-  EXPECT_EQ(TokenizeInputs(request, model, *tokenizer)->skip, 3u) << "[CLS] query :";
+  EXPECT_EQ(TokenizeInputs(again, model, *tokenizer)->skip, 3u) << "[CLS] query :";
 }
 
 TEST(TokenizeInputs, TextIsLowercasedWhereTheModelSaysSo) {
@@ -83,8 +86,24 @@ TEST(TokenizeInputs, TextIsLowercasedWhereTheModelSaysSo) {
   auto request = Texts({"HELLO"});
   ModelFacts model = kModel;
   EXPECT_EQ(TokenizeInputs(request, model, *tokenizer)->ids[0], (Ids{2, 1, 3}));
+  request = Texts({"HELLO"});
   model.sentence.lowercase = true;
   EXPECT_EQ(TokenizeInputs(request, model, *tokenizer)->ids[0], (Ids{2, 5, 3}));
+}
+
+TEST(PrepareText, LowersByCharactersAndLeavesNothingIllFormed) {
+  ModelFacts model = kModel;
+  EXPECT_EQ(PrepareText("A\xFF", model), "A\xFF") << "the tokenizer's own matter";
+  model.sentence.lowercase = true;
+  EXPECT_EQ(PrepareText("ÄB\xC4\xB0\xFF", model), "äbi\xCC\x87\xEF\xBF\xBD");
+}
+
+// A request may wait long for its turn, with up to 8 MiB of text that nobody reads again.
+TEST(TokenizeInputs, TextsAreNotKeptUntilTheReply) {
+  const auto tokenizer = MakeTinyTokenizer();
+  auto request = Texts({std::string(100, 'x')});
+  ASSERT_TRUE(TokenizeInputs(request, kModel, *tokenizer));
+  EXPECT_EQ(request.texts, std::vector<std::string>{""});
 }
 
 TEST(TokenizeInputs, TokensOfARequestAreLimited) {
