@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "supervisor/base/result.h"
 #include "worker/protocol/http_scan.h"
 #include "worker/protocol/http_target.h"
 
@@ -73,6 +74,12 @@ std::vector<std::string_view> SplitList(std::string_view list) {
   return items;
 }
 
+// What a refusal shows of a head.
+std::string Shortened(std::string_view text) {
+  constexpr std::size_t kMost = 80;
+  return OneLine(std::string(text.substr(0, kMost)).append(text.size() > kMost ? "…" : ""));
+}
+
 std::optional<HeadError> CheckCoding(const FramingFields& found, int version) {
   if (found.lengths > 0) return Smuggling("both Content-Length and Transfer-Encoding");
   if (version == 10) return Smuggling("Transfer-Encoding in an HTTP/1.0 message");
@@ -86,7 +93,7 @@ std::optional<HeadError> CheckCoding(const FramingFields& found, int version) {
     }
   }
   return HeadError{501, "parse",
-                   "the transfer coding " + std::string(found.coding) + " is not implemented"};
+                   "the transfer coding " + Shortened(found.coding) + " is not implemented"};
 }
 
 std::optional<HeadError> ReadLength(const FramingFields& found, std::uint64_t* length) {
@@ -103,7 +110,7 @@ std::optional<HeadError> ReadLength(const FramingFields& found, std::uint64_t* l
 
 // Sets framing and content_length from the framing fields.
 std::optional<HeadError> ApplyFraming(const FramingFields& found, Head* head) {
-  if (!found.disguised.empty()) return Smuggling("a header named " + std::string(found.disguised));
+  if (!found.disguised.empty()) return Smuggling("a header named " + Shortened(found.disguised));
   if (found.codings > 0) {
     if (auto error = CheckCoding(found, head->version)) return error;
     head->framing = Framing::kChunked;

@@ -300,5 +300,15 @@ TEST(IsHopByHop, NamedFieldsAndWhatConnectionNominates) {
   }
 }
 
+// A refusal is sent back and logged: it shows what is wrong, not all that was sent.
+TEST(ParseRequestHead, RefusalShowsAHeaderShortAndInOneLine) {
+  const auto refused = ParseRequestHead("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: a" + std::string(9'000, 'b') +
+                                            ",\tgzip\r\n\r\n", HeadLimits());
+  ASSERT_TRUE(std::holds_alternative<HeadError>(refused));
+  EXPECT_LT(std::get<HeadError>(refused).message.size(), 150u);
+  const auto tab = ParseRequestHead("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: a,\tgzip\r\n\r\n", HeadLimits());
+  EXPECT_EQ(std::get<HeadError>(tab).message, "the transfer coding a, gzip is not implemented");
+}
+
 }  // namespace
 }  // namespace berth::http
