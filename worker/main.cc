@@ -23,6 +23,7 @@
 #include "supervisor/base/log.h"
 #include "worker/engine/encoder.h"
 #include "worker/engine/engine.h"
+#include "worker/engine/heap.h"
 #include "worker/engine/metrics.h"
 #include "worker/engine/warm_up.h"
 #include "worker/protocol/claim_table.h"
@@ -304,6 +305,7 @@ int Main(int argc, char** argv) {
     return Refuse("usage: berth-worker NAME/REPLICA");
   }
   if (Status bound = serve::DieWithParent(); !bound) return Refuse(bound.error().message);
+  engine::KeepFreedMemory();
   Run();
 }
 

@@ -47,7 +47,10 @@ class Spawner {
   virtual bool SweepOrphans(bool thorough) = 0;
 };
 
-// The real one. Every child runs in a session of its own, dies with this thread, has no capabilities, can gain
+// The real one. It forks, which copies page tables and so takes 14 µs more for each MiB of the daemon's own memory
+// (100 µs when it is idle). vfork() would not; but it suspends the control thread until execve() is done, and a program
+// on a file system that does not answer would suspend it for ever, so that nothing could be stopped or watched.
+// Every child runs in a session of its own, dies with this thread, has no capabilities, can gain
 // no privileges, blocks and ignores no signals. Makes this process the reaper of its descendants' orphans.
 std::unique_ptr<Spawner> MakeSpawner();
 
