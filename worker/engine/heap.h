@@ -5,8 +5,8 @@ namespace berth::engine {
 
 // Keeps freed activations in the process. Every layer frees and asks anew for tensors of megabytes; left alone,
 // the C library hands those of a thread's heap back to the kernel each time, which clears them page by page when they
-// are touched again: 90,000 page faults for 512 tokens of a small model, a third of its time. What is kept is at
-// most what a batch needs at its peak, which the budget holds anyway.
+// are touched again: 90,000 page faults for 512 tokens of a small model. What is kept is at most what a batch needs at
+// its peak, which the budget holds anyway.
 void KeepFreedMemory();
 
 }  // namespace berth::engine
