@@ -67,6 +67,7 @@ class Life {
   void Start(bool at_boot, TimePoint now);
   void Stop(TimePoint now);
   void Restart(TimePoint now);
+  void Announce() { hands_.Changed(); }  // its model's prospects changed
   void Hurry(TimePoint latest);  // while it ends: kill it by then; Look() does
 
   // What its process says, and its end. Ignored while there is no process.

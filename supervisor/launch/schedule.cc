@@ -33,8 +33,9 @@ Status Schedule::Start(const std::string& model, TimePoint now) {
 
 Status Schedule::Stop(const std::string& model, TimePoint now) {
   if (auto status = CheckVerb(model); !status) return status;
-  stopped_.insert(model);
+  const bool news = stopped_.insert(model).second;
   for (Life* life : Of(model)) life->Stop(now);
+  if (news) Of(model).front()->Announce();  // clients hear another word of a model that was stopped already, too
   return Ok();
 }
 

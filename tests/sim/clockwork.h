@@ -21,6 +21,9 @@ class Clockwork {
   }
   void After(Duration delay, std::function<void()> what) { At(now_ + delay, std::move(what)); }
 
+  // Nothing more happens at this instant.
+  bool instant_over() const { return plan_.empty() || plan_.top().when > now_; }
+
   // What comes next happens, unless it comes after `end`: false.
   bool Step(TimePoint end) {
     if (plan_.empty() || plan_.top().when > end) return false;

@@ -4,6 +4,7 @@
 
 namespace berth::sim {
 
+using namespace std::chrono_literals;
 using launch::State;
 
 SimReplica::SimReplica(World& world, Traffic& traffic, const placement::Assignment& assignment,
@@ -43,10 +44,12 @@ void SimReplica::Poke() {
 
 void SimReplica::Changed() {
   due_ = true;
+  told_ = life_.state();
   news_.changed(assignment_.model);
 }
 
 void SimReplica::Entered() {
+  entered_ = life_.state();
   world_.Say(life_.who() + " " + std::string(Name(life_.state())) + ": " + life_.reason());
 }
 
@@ -56,11 +59,16 @@ Status SimReplica::Spawn() {
   world_.Require(process_ == nullptr, life_.who() + " starts a second process");
   world_.Require(gone_, life_.who() + " starts a process while " + assignment_.device + " holds memory of the last");
   news_.starts(*this);
+  load_ended_ = exited_ = std::nullopt;
+  heard_ = world_.clock.now();
   const Fate fate = RandomFate(world_.random, world_.faults);
   if (fate.cannot_spawn) return MakeError(ErrorKind::kInternal, "simulated: cannot start the program");
   const std::uint64_t incarnation = ++incarnation_;
   Process::Ears ears;
-  ears.message = [this](const protocol::FromWorker& message) { life_.On(message, world_.clock.now()); };
+  ears.message = [this](const protocol::FromWorker& message) {
+    heard_ = world_.clock.now();
+    life_.On(message, heard_);
+  };
   ears.ended = [this, incarnation](launch::WaitStatus status) { OnEnded(incarnation, status); };
   ears.begun = [this](Request& request) { traffic_.Begun(request); };
   ears.finished = [this](Request& request) { traffic_.Finished(request); };
@@ -77,6 +85,7 @@ void SimReplica::OnEnded(std::uint64_t incarnation, launch::WaitStatus status) {
 
 void SimReplica::Reaped() {
   world_.Require(process_ != nullptr, life_.who() + " is reaped without a process");
+  Promise(exited_.has_value(), "is reaped, and nobody heard how it ended");
   const Duration lingers = process_->fate().lingers;
   process_.reset();
   if (lingers == Duration::zero()) gone_ = true;
@@ -89,6 +98,7 @@ void SimReplica::Reaped() {
 void SimReplica::Open(const protocol::ReadyMessage& ready) {
   world_.Require(process_ != nullptr && process_->alive(), life_.who() + " is opened without a process");
   world_.Require(endpoint_ == nullptr, life_.who() + " is opened twice");
+  Promise(load_ended_ == true, "is opened before its load has ended");
   endpoint_ = std::make_shared<launch::Endpoint>();
   endpoint_->model = assignment_.model;
   endpoint_->replica = assignment_.replica;
@@ -110,6 +120,66 @@ bool SimReplica::AskToEnd(Duration within) {
 void SimReplica::Kill() {
   world_.Require(process_ != nullptr, life_.who() + " is killed without a process");
   process_->Kill();
+}
+
+// ---- what the life says of itself
+
+void SimReplica::LoadEnded(bool ready) {
+  Promise(!std::exchange(load_ended_, ready), "ends one load twice");
+}
+
+void SimReplica::Exited(const launch::Verdict& verdict) {
+  Promise(!std::exchange(exited_, true), "ends twice");
+  Promise(load_ended_ || verdict.expected, "failed to load, and nobody counts it");
+}
+
+void SimReplica::BacksOff(Duration delay) {
+  back_off_until_.reset();
+  if (delay > Duration::zero()) back_off_until_ = world_.clock.now() + delay;
+}
+
+// ---- the promises
+
+void SimReplica::Promise(bool kept, const char* promise) {
+  if (!kept) world_.Require(false, life_.who() + " " + promise + " (" + std::string(Name(life_.state())) + ")");
+}
+
+void SimReplica::CheckInstant() {
+  const State state = life_.state();
+  CheckSaid(state);
+  CheckTimes(state);
+  const bool ends = state == State::kDraining || state == State::kStopping || state == State::kStuck;
+  Promise(life_.wanted() ? state != State::kStopped : ends || state == State::kStopped, "goes on against what is wanted");
+  Promise((state == State::kReady) == open(), "takes requests exactly while it is ready");
+  const bool loads = state == State::kStarting || state == State::kLoading;
+  const bool serves = process_ != nullptr && (loads || state == State::kReady);
+  Promise(!serves || incarnation_ > replaced_, "was to be restarted, and goes on");
+  const bool comes = loads || state == State::kWaiting || state == State::kStopping;
+  Promise(comes || !life_.turn_view().boot_turn, "keeps later waves waiting, and is not on its way");
+  const bool holds_turn = world_.schedule.slots().Holder(assignment_.device) == life_.who();
+  Promise(holds_turn || !loads, "loads without the device's turn");
+  Promise(!holds_turn || loads || state == State::kStopping, "keeps the device's turn, and does not load");
+}
+
+void SimReplica::CheckSaid(State state) {
+  Promise(entered_ == state, "is in a state that nobody saw it enter");
+  Promise(told_ == state, "changed, and told nobody");
+  Promise(back_off_until_.has_value() == (state == State::kBackoff), "shows a back-off exactly while it backs off");
+}
+
+// No state lasts longer than what it waits for: nobody sleeps through a deadline.
+void SimReplica::CheckTimes(State state) {
+  const TimePoint now = world_.clock.now();
+  const config::Model& model = life_.model();
+  const bool loads = state == State::kStarting || state == State::kLoading;
+  Promise(!back_off_until_ || now < *back_off_until_, "backs off for too long");
+  Promise(!loads || now - heard_ <= model.load_stall + launch::Vitals::kCheckEvery, "loads without progress");
+  Promise(state != State::kReady || now - heard_ <= model.health_stall + launch::Vitals::kCheckEvery, "is silent");
+  const bool in_grace = now - life_.entered() < model.stop_grace &&
+                        (!world_.schedule.ending() || now < world_.schedule.deadline());
+  Promise(state != State::kDraining || in_grace, "drains beyond its grace");
+  const Duration gone = launch::Life::kGoneLimit + 100ms;  // it looks so often whether memory is gone
+  Promise(state != State::kStopping || now - life_.entered() < gone, "stops for too long");
 }
 
 // ---- requests

@@ -37,6 +37,11 @@ class SimReplica : public launch::Hands {
   void Withdraw(Request& request);
 
   // A process that may use its device: alive, not reaped, or reaped with its memory still there.
+  // Its present process, if any, was to be replaced by another one.
+  void MustBeReplaced() { replaced_ = incarnation_; }
+  bool has_room() const { return open() && endpoint_->in_flight.load() < endpoint_->window; }
+  void CheckInstant();  // its promises, once nothing more happens at this instant
+
   bool occupies_device() const { return process_ != nullptr || !gone_; }
   bool due() const { return due_; }
 
@@ -52,13 +57,17 @@ class SimReplica : public launch::Hands {
   void Entered() override;
   void Changed() override;
   void StageEnded(const std::string&, Duration) override {}
-  void LoadEnded(bool) override {}
-  void Exited(const launch::Verdict&) override {}
-  void BacksOff(Duration) override {}
+  void LoadEnded(bool ready) override;
+  void Exited(const launch::Verdict& verdict) override;
+  void BacksOff(Duration delay) override;
 
  private:
   void OnEnded(std::uint64_t incarnation, launch::WaitStatus status);
   void SetAlarm();
+  bool open() const { return endpoint_ != nullptr && !closed_; }
+  void Promise(bool kept, const char* promise);
+  void CheckSaid(launch::State state);
+  void CheckTimes(launch::State state);
 
   World& world_;
   Traffic& traffic_;
@@ -72,6 +81,13 @@ class SimReplica : public launch::Hands {
   bool gone_ = true;
   bool due_ = true;
   std::uint64_t alarm_ = 0;    // the one that counts
+  std::uint64_t replaced_ = 0; // no process up to this one is to go on
+
+  // What the life said of itself.
+  launch::State entered_ = launch::State::kStopped, told_ = launch::State::kStopped;
+  std::optional<TimePoint> back_off_until_;
+  std::optional<bool> load_ended_, exited_;  // of the last start
+  TimePoint heard_{};          // its process, last
 };
 
 }  // namespace berth::sim

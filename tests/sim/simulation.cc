@@ -1,7 +1,6 @@
 #include "tests/sim/simulation.h"
 
-#include <algorithm>
-#include <map>
+#include <utility>
 
 namespace berth::sim {
 namespace {
@@ -39,6 +38,7 @@ std::string Simulation::Run() {
     Settle();
     CheckDevices();
     CheckLoads();
+    if (world_.clock.instant_over()) CheckInstant();
   }
   if (world_.broken.empty()) CheckRest();
   return world_.broken;
@@ -47,22 +47,33 @@ std::string Simulation::Run() {
 // ---- the story
 
 void Simulation::PlanStory() {
-  world_.clock.After(0us, [this] { schedule_.Boot(world_.clock.now()); });
+  world_.clock.After(0us, [this] {
+    for (const config::Model& model : legal_.plan.models) intents_[model.name] = model.start == config::Start::kBoot;
+    schedule_.Boot(world_.clock.now());
+  });
   PlanRequests();
   PlanVerbs();
   world_.clock.After(kFaultsFor, [this] {
     world_.Say("the faults stop");
     world_.faults = false;
   });
-  if (random_.Percent(25)) {
-    world_.clock.After(random_.Between(Duration(0), 2 * kFaultsFor), [this] {
-      const Duration limit = random_.Between(Duration(0), Duration(30s));
-      world_.Say("shutdown within " + FormatDuration(limit));
-      ended_ = true;
-      for (const config::Model& model : legal_.plan.models) traffic_.admission(model.name).Drain();
-      schedule_.End(world_.clock.now() + limit, world_.clock.now());
-    });
-  }
+  if (!random_.Percent(35)) return;
+  // Half of them early, while much is on its way.
+  const Duration when = random_.Percent(50) ? random_.Skewed(1ms, kFaultsFor) : random_.Between(0us, 2 * kFaultsFor);
+  PlanEnd(when, random_.Between(Duration(0), Duration(1min)));
+  if (random_.Percent(40)) PlanEnd(when + random_.Skewed(1ms, 30s), random_.Skewed(1ms, 30s));  // in a hurry
+}
+
+void Simulation::PlanEnd(Duration when, Duration limit) {
+  world_.clock.After(when, [this, limit] {
+    const TimePoint now = world_.clock.now();
+    world_.Say("shutdown within " + FormatDuration(limit));
+    ended_ = true;
+    for (const config::Model& model : legal_.plan.models) traffic_.admission(model.name).Drain();
+    schedule_.End(now + limit, now);
+    for (const config::Model& model : legal_.plan.models) Changed(model.name);
+    world_.clock.After(limit, [this] { schedule_.Look(world_.clock.now()); });
+  });
 }
 
 void Simulation::PlanRequests() {
@@ -88,122 +99,41 @@ void Simulation::PlanVerbs() {
 void Simulation::Verb() {
   const std::string model = random_.Of(legal_.plan.models).name;
   const TimePoint now = world_.clock.now();
-  switch (random_.Between(0, 3)) {
-    case 0:
-      world_.Say("operator: stop " + model);
-      (void)schedule_.Stop(model, now);  // refused while all ends
-      break;
-    case 1:
-      world_.Say("operator: restart " + model);
-      (void)schedule_.Restart(model, now);
-      break;
-    default:
-      world_.Say("operator: start " + model);
-      (void)schedule_.Start(model, now);
+  const auto verb = random_.Between(0, 3);
+  world_.Say((verb == 0 ? "operator: stop " : verb == 1 ? "operator: restart " : "operator: start ") + model);
+  const Status done = verb == 0   ? schedule_.Stop(model, now)
+                      : verb == 1 ? schedule_.Restart(model, now)
+                                  : schedule_.Start(model, now);
+  world_.Require(done || ended_, "a verb is refused");
+  if (!done) return;
+  intents_[model] = verb != 0;
+  for (const auto& replica : replicas_) {
+    if (verb == 0 || replica->assignment().model != model) continue;
+    if (verb == 1) replica->MustBeReplaced();
+    const launch::Life& life = replica->life();
+    const bool anew = life.state() == State::kWaiting && life.entered() == now;
+    world_.Require(!anew || life.failures_in_window(now) == 0, life.who() + ": old failures count against a new start");
   }
 }
 
 // As the fleet does: what changes pokes all who wait, and each looks until nothing comes of it.
 void Simulation::Settle() {
-  bool any = true;
-  while (any && world_.broken.empty()) {
+  int rounds = 0;
+  for (bool any = true; any && world_.broken.empty();) {
     any = false;
     for (const auto& replica : replicas_) {
       any |= replica->due();
       replica->LookIfDue();
     }
-    if (schedule_.ending()) schedule_.Look(world_.clock.now());
+    if (std::exchange(changed_, false) && schedule_.ending()) schedule_.Look(world_.clock.now());
+    world_.Require(++rounds < 1000, "the lives wake each other again and again at the same instant");
   }
 }
 
 void Simulation::Changed(const std::string& model) {
+  changed_ = true;
   for (const auto& replica : replicas_) replica->Poke();
   traffic_.admission(model).SetCondition(schedule_.ConditionOf(model, world_.clock.now()));
-}
-
-// ---- the promises
-
-// Order: what is `after` others starts beside a ready replica of each; at boot, waves one after another.
-void Simulation::CheckStart(const SimReplica& replica) {
-  const config::Model& model = *config::FindModel(legal_.plan, replica.assignment().model);
-  for (const std::string& dependency : model.after) {
-    const bool ready = std::ranges::any_of(replicas_, [&](const auto& other) {
-      return other->assignment().model == dependency && other->life().state() == State::kReady;
-    });
-    world_.Require(ready, model.name + " starts, but " + dependency + " is not ready");
-  }
-  launch::Life& life = const_cast<SimReplica&>(replica).life();
-  if (!life.turn_view().boot_turn) return;
-  for (const auto& other : replicas_) {
-    const launch::TurnView view = other->life().turn_view();
-    world_.Require(view.wave >= life.turn_view().wave || !view.boot_turn || view.hopeless,
-                   life.who() + " starts before " + other->life().who() + " of an earlier wave had its turn");
-  }
-}
-
-// Memory: reservations within capacity; a process has one until it is proven gone, and nothing else has.
-void Simulation::CheckDevices() {
-  std::map<std::string, Bytes> reserved;
-  std::map<std::pair<std::string, int>, std::string> held;
-  for (const auto& reservation : schedule_.ledger().reservations()) {
-    reserved[reservation.device] += reservation.bytes;
-    held[{reservation.model, reservation.replica}] = reservation.device;
-  }
-  for (const config::Device& device : legal_.plan.devices) {
-    world_.Require(reserved[device.name] <= device.memory, device.name + ": " + FormatBytes(reserved[device.name]) +
-                                                               " reserved of " + FormatBytes(device.memory));
-  }
-  for (const auto& replica : replicas_) {
-    const auto found = held.find({replica->assignment().model, replica->assignment().replica});
-    const bool holds = found != held.end() && found->second == replica->assignment().device;
-    world_.Require(holds || !replica->occupies_device(),
-                   replica->life().who() + " is on " + replica->assignment().device + " without a reservation");
-    world_.Require(!holds || replica->life().has_process(),
-                   replica->life().who() + " has no process, but a reservation");
-  }
-}
-
-void Simulation::CheckLoads() {
-  std::map<std::string, int> loading;
-  for (const auto& replica : replicas_) {
-    const State state = replica->life().state();
-    if (state != State::kStarting && state != State::kLoading) continue;
-    world_.Require(++loading[replica->assignment().device] == 1,
-                   "two replicas load on " + replica->assignment().device + ", one is " + replica->life().who());
-  }
-}
-
-void Simulation::CheckRest() {
-  for (const auto& replica : replicas_) CheckRestOf(*replica);
-  world_.Require(traffic_.Unanswered().empty(), "requests without a reply: " + traffic_.Unanswered());
-  for (const config::Model& model : legal_.plan.models) {
-    const route::Admission::View view = traffic_.admission(model.name).Describe();
-    world_.Require(view.waiting == 0 && view.running == 0,
-                   model.name + ": " + std::to_string(view.running) + " in flight and " +
-                       std::to_string(view.waiting) + " waiting, but every request has its reply");
-  }
-}
-
-bool Simulation::CouldStart(const SimReplica& replica) const {
-  const placement::Assignment& assignment = replica.assignment();
-  const placement::Ledger& ledger = schedule_.ledger();
-  const config::Model& model = *config::FindModel(legal_.plan, assignment.model);
-  const bool dependencies = std::ranges::all_of(model.after, [&](const std::string& dependency) {
-    return std::ranges::any_of(replicas_, [&](const auto& other) {
-      return other->assignment().model == dependency && other->life().state() == State::kReady;
-    });
-  });
-  return dependencies && ledger.Capacity(assignment.device) - ledger.Reserved(assignment.device) >= assignment.memory;
-}
-
-void Simulation::CheckRestOf(SimReplica& replica) {
-  launch::Life& life = replica.life();
-  const std::string what = life.who() + " is " + std::string(Name(life.state())) + " in the end (" + life.reason() + ")";
-  const bool waits_in_vain = life.state() == State::kWaiting && life.hopeless() && !CouldStart(replica);
-  world_.Require(!life.on_its_way() || (waits_in_vain && !ended_), what);
-  world_.Require(life.state() != State::kStuck, what);
-  world_.Require(!ended_ || !life.has_process(), what + " after the shutdown");
-  world_.Require(!life.wanted() || life.state() != State::kStopped, what + ", but wanted");
 }
 
 }  // namespace berth::sim

@@ -3,6 +3,7 @@
 // promises that must hold after every single event. Then the faults stop, and all must come to rest.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -30,6 +31,7 @@ class Simulation {
   void PlanStory();
   void PlanRequests();
   void PlanVerbs();
+  void PlanEnd(Duration when, Duration limit);
   void Verb();
   void Settle();            // all that is due looks
   void Changed(const std::string& model);
@@ -37,9 +39,13 @@ class Simulation {
   void CheckStart(const SimReplica& replica);
   void CheckDevices();
   void CheckLoads();
+  void CheckInstant();      // once nothing more happens at this instant
+  void CheckWaiting(const launch::Life& life);
+  void CheckWaves();
+  void CheckProxy(const std::string& model);
+  launch::Turn Obstacle(const launch::Life& life);
   void CheckRest();         // in the end
   void CheckRestOf(SimReplica& replica);
-  bool CouldStart(const SimReplica& replica) const;
 
   Random random_;
   const LegalPlan legal_;
@@ -48,7 +54,9 @@ class Simulation {
   Traffic traffic_;
   const News news_;
   std::vector<std::unique_ptr<SimReplica>> replicas_;  // in the order in which they load
-  bool ended_ = false;  // by an operator
+  std::map<std::string, bool> intents_;  // of each model: what was last asked for
+  bool changed_ = false;  // something, since the end was last looked at
+  bool ended_ = false;    // by an operator
   std::uint64_t events_ = 0;
 };
 

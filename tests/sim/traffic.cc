@@ -16,6 +16,7 @@ Traffic::Traffic(World& world, const config::Plan& plan) : world_(world) {
 void Traffic::Arrive(const std::string& model) {
   requests_.push_back(std::make_unique<Request>());
   Request& request = *requests_.back();
+  open_.push_back(&request);
   request.number = requests_.size();
   request.model = model;
   // As in the proxy, the callback only wakes the owner.
@@ -75,9 +76,22 @@ void Traffic::Finished(Request& request) { Reply(request, "200"); }
 void Traffic::Reply(Request& request, const std::string& what) {
   world_.Require(!request.replied, "request " + std::to_string(request.number) + " gets a second reply: " + what);
   request.replied = true;
+  std::erase(open_, &request);
   ++replies_[what];
   if (request.at != nullptr) request.at->Withdraw(request);
   admission(request.model).Release(request.ticket, what == "200");
+}
+
+void Traffic::CheckInstant() {
+  for (const Request* request : open_) {
+    const route::Standing standing = admission(request->model).Look(*request->ticket);
+    const bool waits = !standing.endpoint && !standing.refusal;
+    const bool knows = request->at == nullptr ? waits
+                                              : standing.endpoint && !standing.down && (request->begun || !standing.closing);
+    if (!knows) {
+      world_.Require(false, "request " + std::to_string(request->number) + " to " + request->model + " is not woken");
+    }
+  }
 }
 
 std::string Traffic::Unanswered() const {

@@ -37,6 +37,8 @@ class Traffic {
   void Begun(Request& request);
   void Finished(Request& request);
 
+  // Once nothing more happens at an instant: everybody knows how his request stands.
+  void CheckInstant();
   // At the end: what was not answered, "" for nothing.
   std::string Unanswered() const;
   std::uint64_t count(const std::string& reply) const;
@@ -52,6 +54,7 @@ class Traffic {
   std::map<std::string, Duration> patience_;
   std::map<std::pair<std::string, int>, SimReplica*> replicas_;
   std::vector<std::unique_ptr<Request>> requests_;
+  std::vector<Request*> open_;  // without a reply yet
   std::map<std::string, std::uint64_t> replies_;
 };
 

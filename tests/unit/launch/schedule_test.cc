@@ -66,6 +66,13 @@ TEST(Schedule, AModelThatAnOperatorStopsDrainsUntilOneStartsIt) {
   EXPECT_TRUE(lives.schedule().ConditionOf("bge", lives.now()).coming) << "once the present process has ended";
 }
 
+TEST(Schedule, AStopOfAModelThatNeverStartedIsSaidOnce) {
+  Lives lives({{"bge"}});
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(lives.schedule().Stop("bge", lives.now()));
+  EXPECT_EQ(lives.hands("bge").changes, 1);
+  EXPECT_TRUE(lives.schedule().ConditionOf("bge", lives.now()).draining);
+}
+
 TEST(Schedule, InTheEndAWaveIsToldOnceTheLaterOnesHaveEnded) {
   Lives lives({{"bge", 0}, {"chat", 1}});
   lives.Serve("bge");

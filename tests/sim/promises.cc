@@ -1,0 +1,154 @@
+// The other half of Simulation: what must hold, whatever happens.
+#include <algorithm>
+#include <functional>
+#include <map>
+
+#include "tests/sim/simulation.h"
+
+namespace berth::sim {
+
+using launch::State;
+
+// Order: what is `after` others starts beside a ready replica of each; at boot, waves one after another.
+void Simulation::CheckStart(const SimReplica& replica) {
+  world_.Require(!schedule_.ending(), replica.assignment().model + " starts while everything ends");
+  const config::Model& model = *config::FindModel(legal_.plan, replica.assignment().model);
+  for (const std::string& dependency : model.after) {
+    const bool ready = std::ranges::any_of(replicas_, [&](const auto& other) {
+      return other->assignment().model == dependency && other->life().state() == State::kReady;
+    });
+    world_.Require(ready, model.name + " starts, but " + dependency + " is not ready");
+  }
+  launch::Life& life = const_cast<SimReplica&>(replica).life();
+  if (!life.turn_view().boot_turn) return;
+  for (const auto& other : replicas_) {
+    const launch::TurnView view = other->life().turn_view();
+    world_.Require(view.wave >= life.turn_view().wave || !view.boot_turn || view.hopeless,
+                   life.who() + " starts before " + other->life().who() + " of an earlier wave had its turn");
+  }
+}
+
+// Memory: reservations within capacity; a process has one until it is proven gone, and nothing else has.
+void Simulation::CheckDevices() {
+  std::map<std::string, Bytes> reserved;
+  std::map<std::pair<std::string, int>, std::string> held;
+  for (const auto& reservation : schedule_.ledger().reservations()) {
+    reserved[reservation.device] += reservation.bytes;
+    held[{reservation.model, reservation.replica}] = reservation.device;
+  }
+  for (const config::Device& device : legal_.plan.devices) {
+    world_.Require(reserved[device.name] <= device.memory, device.name + ": " + FormatBytes(reserved[device.name]) +
+                                                               " reserved of " + FormatBytes(device.memory));
+  }
+  for (const auto& replica : replicas_) {
+    const auto found = held.find({replica->assignment().model, replica->assignment().replica});
+    const bool holds = found != held.end() && found->second == replica->assignment().device;
+    world_.Require(holds || !replica->occupies_device(),
+                   replica->life().who() + " is on " + replica->assignment().device + " without a reservation");
+    world_.Require(!holds || replica->life().has_process(),
+                   replica->life().who() + " has no process, but a reservation");
+  }
+}
+
+void Simulation::CheckLoads() {
+  std::map<std::string, int> loading;
+  for (const auto& replica : replicas_) {
+    const State state = replica->life().state();
+    if (state != State::kStarting && state != State::kLoading) continue;
+    world_.Require(++loading[replica->assignment().device] == 1,
+                   "two replicas load on " + replica->assignment().device + ", one is " + replica->life().who());
+  }
+}
+
+// ---- once nothing more happens at an instant
+
+void Simulation::CheckInstant() {
+  for (const auto& replica : replicas_) {
+    launch::Life& life = replica->life();
+    replica->CheckInstant();
+    if (life.state() == State::kWaiting) CheckWaiting(life);
+    world_.Require(ended_ || life.wanted() == intents_.at(life.model().name), life.who() + " is not what was asked for");
+  }
+  if (ended_) CheckWaves();
+  for (const config::Model& model : legal_.plan.models) CheckProxy(model.name);
+  traffic_.CheckInstant();
+}
+
+// What stands between a life and its start, by the present state of all.
+launch::Turn Simulation::Obstacle(const launch::Life& life) {
+  launch::Turn turn = schedule_.TurnOf(life);
+  if (!turn.obstacle.empty()) return turn;
+  const placement::Assignment& assignment = life.assignment();
+  if (!schedule_.slots().Holder(assignment.device).empty()) return {"its device is loading", false};
+  const placement::Ledger& ledger = schedule_.ledger();
+  const bool fits = ledger.Capacity(assignment.device) - ledger.Reserved(assignment.device) >= assignment.memory;
+  return fits ? launch::Turn{} : launch::Turn{"its device is full", true};
+}
+
+// It never sleeps when it could start, and knows whether what it waits for is coming.
+void Simulation::CheckWaiting(const launch::Life& life) {
+  const launch::Turn turn = Obstacle(life);
+  world_.Require(!turn.obstacle.empty(), life.who() + " could start, but sleeps: " + life.reason());
+  world_.Require(turn.hopeless == life.hopeless(),
+                 life.who() + " takes its waiting for hopeless, or not, but " + turn.obstacle);
+  if (!schedule_.TurnOf(life).obstacle.empty()) {
+    world_.Require(turn.obstacle == life.reason(), life.who() + " says \"" + life.reason() + "\", but " + turn.obstacle);
+  }
+}
+
+// In the end a wave is told to stop as soon as the later ones have come to rest, and, before the deadline, not sooner.
+void Simulation::CheckWaves() {
+  std::map<int, std::vector<const launch::Life*>, std::greater<>> waves;
+  for (const auto& replica : replicas_) waves[replica->assignment().wave].push_back(&replica->life());
+  bool told = true;
+  for (const auto& [wave, lives] : waves) {
+    bool rests = true;
+    for (const launch::Life* life : lives) {
+      const bool wanted = !told && intents_.at(life->model().name);
+      world_.Require(life->wanted() == wanted, life->who() + (told ? " was not told to end" : " was told to end too soon"));
+      rests &= !life->on_its_way();
+    }
+    told &= rests || world_.clock.now() >= schedule_.deadline();
+  }
+}
+
+// What the proxy believes of a model is what is, and nobody waits beside a free place, or for what will not come.
+void Simulation::CheckProxy(const std::string& model) {
+  const route::Admission::View view = traffic_.admission(model).Describe();
+  const launch::ModelCondition condition = schedule_.ConditionOf(model, world_.clock.now());
+  world_.Require(view.condition.state == condition.state && view.condition.ready == condition.ready &&
+                     view.condition.coming == condition.coming && view.condition.draining == condition.draining &&
+                     view.condition.reason == condition.reason,
+                 "the proxy is not told what became of " + condition.reason);
+  if (view.waiting == 0) return;
+  world_.Require(view.open > 0 || condition.coming, model + ": requests wait for what will not come");
+  for (const auto& replica : replicas_) {
+    world_.Require(replica->assignment().model != model || !replica->has_room(),
+                   model + ": requests wait, but " + replica->life().who() + " has room");
+  }
+}
+
+// ---- in the end
+
+void Simulation::CheckRest() {
+  for (const auto& replica : replicas_) CheckRestOf(*replica);
+  world_.Require(traffic_.Unanswered().empty(), "requests without a reply: " + traffic_.Unanswered());
+  for (const config::Model& model : legal_.plan.models) {
+    const route::Admission::View view = traffic_.admission(model.name).Describe();
+    world_.Require(view.waiting == 0 && view.running == 0,
+                   model.name + ": " + std::to_string(view.running) + " in flight and " +
+                       std::to_string(view.waiting) + " waiting, but every request has its reply");
+  }
+}
+
+void Simulation::CheckRestOf(SimReplica& replica) {
+  launch::Life& life = replica.life();
+  const std::string what = life.who() + " is " + std::string(Name(life.state())) + " in the end (" + life.reason() + ")";
+  const bool waits_in_vain = life.state() == State::kWaiting && life.hopeless();
+  world_.Require(!life.on_its_way() || (waits_in_vain && !ended_), what);
+  world_.Require(life.state() != State::kStuck, what);
+  world_.Require(!ended_ || !life.has_process(), what + " after the shutdown");
+  world_.Require(!life.wanted() || life.state() != State::kStopped, what + ", but wanted");
+}
+
+}  // namespace berth::sim
