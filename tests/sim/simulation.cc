@@ -1,5 +1,6 @@
 #include "tests/sim/simulation.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace berth::sim {
@@ -71,6 +72,8 @@ void Simulation::PlanEnd(Duration when, Duration limit) {
     ended_ = true;
     for (const config::Model& model : legal_.plan.models) traffic_.admission(model.name).Drain();
     schedule_.End(now + limit, now);
+    deadline_ = std::min<TimePoint>(deadline_, now + limit);
+    world_.Require(schedule_.deadline() == deadline_, "the end is not hurried, or given more time than it was first");
     for (const config::Model& model : legal_.plan.models) Changed(model.name);
     world_.clock.After(limit, [this] { schedule_.Look(world_.clock.now()); });
   });

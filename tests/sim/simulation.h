@@ -57,6 +57,7 @@ class Simulation {
   std::map<std::string, bool> intents_;  // of each model: what was last asked for
   bool changed_ = false;  // something, since the end was last looked at
   bool ended_ = false;    // by an operator
+  TimePoint deadline_ = TimePoint::max();  // of the end
   std::uint64_t events_ = 0;
 };
 

@@ -1,8 +1,11 @@
 // Lives without a world: hands that write down what they were told to do, and a clock that a test moves.
 #pragma once
 
+#include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "supervisor/launch/schedule.h"
