@@ -133,16 +133,17 @@ json Rewritten(const serve::RerankRequest& r) {
 }
 
 void Rerank(const json& body, const ModelFacts& facts, serve::RerankDialect dialect, const route::BodyModel& seen) {
-  const auto request = serve::ParseRerank(body, dialect);
+  auto request = serve::ParseRerank(body, dialect);
   if (!request) return CheckError(request.error());
   if (seen.error.empty()) Require(request->model == seen.model.value_or(""), "the worker sees the proxy's model");
   Require(IsFilled(*request), "there is a query, and there are documents within bounds");
   const auto again = serve::ParseRerank(Rewritten(*request), dialect);
   Require(again.has_value(), "what was accepted is accepted when written again", again ? "" : again.error().message);
   Require(Rewritten(*again) == Rewritten(*request), "what is written again means the same");
+  const std::size_t documents = request->documents.size();  // which tokenising may let go of
   const auto tokens = serve::TokenizePairs(*request, facts, TinyTokenizer());
   if (!tokens) return CheckError(tokens.error());
-  Require(tokens->ids.size() == request->documents.size() && tokens->seconds.size() == tokens->ids.size(),
+  Require(tokens->ids.size() == documents && tokens->seconds.size() == tokens->ids.size(),
           "every pair is tokenised");
   for (std::size_t i = 0; i < tokens->ids.size(); ++i) {
     const auto& ids = tokens->ids[i];
