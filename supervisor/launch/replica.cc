@@ -115,8 +115,7 @@ Status Replica::Spawn() {
   auto notify = [this](Notice notice) { Add(std::move(notice)); };
   auto process = WorkerProcess::Launch(yard_.executor, yard_.spawner, yard_.logs, Settings(), std::move(notify));
   if (!process) return process.error();
-  run_.emplace();
-  run_->process = std::move(*process);
+  run_.emplace(std::move(*process));
   run_->oom_kills_before = run_->oom_kills_now = OomKills();
   metrics_.Started();
   return Ok();

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "supervisor/launch/endpoint.h"
 #include "supervisor/launch/fleet.h"
@@ -59,6 +60,7 @@ class Replica : private Hands {
  private:
   // What belongs to one process besides its life's own facts, until it is reaped.
   struct Incarnation {
+    explicit Incarnation(std::unique_ptr<WorkerProcess> started) : process(std::move(started)) {}
     std::unique_ptr<WorkerProcess> process;
     std::shared_ptr<Endpoint> endpoint;  // from ready on
     std::uint64_t oom_kills_before = 0;  // the kernel's count, about a second ago

@@ -44,7 +44,10 @@ class ExtensionReader {
   bool Sign(char c) {
     const std::size_t begin = at_;
     SkipBlanks();
-    if (at_ < text_.size() && text_[at_] == c) return ++at_, true;
+    if (at_ < text_.size() && text_[at_] == c) {
+      ++at_;
+      return true;
+    }
     at_ = begin;
     return false;
   }

@@ -33,7 +33,10 @@ class PlanBuilder {
     plan_.models.push_back(std::move(model));
     return *this;
   }
-  PlanBuilder& Kind(config::Kind kind) { return plan_.models.back().kind = kind, *this; }
+  PlanBuilder& Kind(config::Kind kind) {
+    plan_.models.back().kind = kind;
+    return *this;
+  }
   PlanBuilder& On(std::vector<std::string> devices) {
     plan_.models.back().devices = std::move(devices);
     return *this;
@@ -42,8 +45,14 @@ class PlanBuilder {
     plan_.models.back().after = std::move(after);
     return *this;
   }
-  PlanBuilder& Manual() { return plan_.models.back().start = config::Start::kManual, *this; }
-  PlanBuilder& Threads(int threads) { return plan_.models.back().threads = threads, *this; }
+  PlanBuilder& Manual() {
+    plan_.models.back().start = config::Start::kManual;
+    return *this;
+  }
+  PlanBuilder& Threads(int threads) {
+    plan_.models.back().threads = threads;
+    return *this;
+  }
 
   operator config::Plan() const { return plan_; }  // NOLINT: a builder stands for what it builds
 

@@ -114,8 +114,8 @@ FakeUpstream::FakeUpstream(std::string folder, int replica, int window, Script s
   endpoint->window = window;
   endpoint->socket_path = folder + "/" + std::to_string(replica) + ".sock";
   endpoint->capabilities.routes = {"/v1/embeddings", "/v1/chat/completions", "/v1/audio/transcriptions"};
-  endpoint->claims = std::move(*protocol::ClaimTable::Create(static_cast<std::uint32_t>(window)));
-  claims_ = std::move(*protocol::ClaimView::Map(Fd(::dup(endpoint->claims->fd()))));
+  endpoint->claims = *protocol::ClaimTable::Create(static_cast<std::uint32_t>(window));
+  claims_ = *protocol::ClaimView::Map(Fd(::dup(endpoint->claims->fd())));
   listener_ = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;

@@ -109,7 +109,7 @@ class ProxyTest : public ::testing::Test {
     gone->replica = replica;
     gone->window = 4;
     gone->socket_path = folder_ + "/nobody.sock";
-    gone->claims = std::move(*protocol::ClaimTable::Create(4));
+    gone->claims = *protocol::ClaimTable::Create(4);
     proxy_->Up(gone);
   }
 
