@@ -12,24 +12,24 @@ struct Alarm::State {
   std::function<void()> on_time;
 };
 
-Alarm::Alarm(boost::asio::io_context& io) : state_(std::make_shared<State>(io)) {}
-
 Alarm::~Alarm() { Stop(); }
 
 void Alarm::Set(TimePoint when, std::function<void()> on_time) {
+  if (!state_) state_ = std::make_shared<State>(io_);
   state_->when = when;
   state_->on_time = std::move(on_time);
   if (when < state_->armed) Arm(state_);
 }
 
 void Alarm::Clear() {
+  if (!state_) return;
   state_->when = TimePoint::max();
   state_->on_time = nullptr;
 }
 
 void Alarm::Stop() {
   Clear();
-  if (state_->armed != TimePoint::max()) state_->timer.cancel();
+  if (state_ && state_->armed != TimePoint::max()) state_->timer.cancel();
 }
 
 void Alarm::Arm(std::shared_ptr<State> state) {

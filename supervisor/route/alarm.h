@@ -16,7 +16,7 @@ namespace berth::route {
 
 class Alarm {
  public:
-  explicit Alarm(boost::asio::io_context& io);
+  explicit Alarm(boost::asio::io_context& io) : io_(io) {}
   ~Alarm();  // as Stop()
   Alarm(const Alarm&) = delete;
   Alarm& operator=(const Alarm&) = delete;
@@ -30,7 +30,10 @@ class Alarm {
  private:
   struct State;
   static void Arm(std::shared_ptr<State> state);
-  std::shared_ptr<State> state_;  // the timer's handler may come after the alarm is gone
+  boost::asio::io_context& io_;
+  // Made when it is first set: most connections wait, and most of their alarms never are. Shared with the timer's
+  // handler, which may come after the alarm is gone.
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace berth::route

@@ -62,14 +62,11 @@ void Connection::CloseIfIdle() {
 asio::awaitable<void> Connection::Run() {
   for (bool keep = true; keep;) {
     SetState("idle");
-    // Not part of ReadHead(): an idle connection should hold no more frames than it must.
+    // Not part of Serve(): an idle connection should hold no more frames, and no larger ones, than it must.
     const bool coming = co_await WaitForRequest();
     if (!coming) break;
     SetState("active");
-    auto head = HeadAtHand();
-    if (!head) head = co_await ReadHead();
-    if (!head) break;
-    keep = co_await Serve(std::move(*head));
+    keep = co_await Serve();
   }
   co_await stream_->CloseGently();
 }
@@ -141,7 +138,12 @@ bool Connection::IsServedHere(const Target& target) const {
   }
 }
 
-asio::awaitable<bool> Connection::Serve(http::RequestHead head) {
+// One request. False: the connection ends here.
+asio::awaitable<bool> Connection::Serve() {
+  auto at_hand = HeadAtHand();
+  if (!at_hand) at_hand = co_await ReadHead();
+  if (!at_hand) co_return false;
+  const http::RequestHead& head = *at_hand;
   stream_->buffer().Take(head.bytes);
   Target target = thread_.shared.router.Locate(head);
   if (!IsServedHere(target)) target.route = nullptr;

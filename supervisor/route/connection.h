@@ -33,7 +33,7 @@ class Connection {
   boost::asio::awaitable<std::optional<http::RequestHead>> ReadHead();
   boost::asio::awaitable<bool> WaitForRequest();
   boost::asio::awaitable<void> RefuseHead(int status, std::string code, std::string message);
-  boost::asio::awaitable<bool> Serve(http::RequestHead head);
+  boost::asio::awaitable<bool> Serve();
   boost::asio::awaitable<bool> Scrape(Reply& reply, const http::RequestHead& head);
   boost::asio::awaitable<bool> RelayRequest(Reply& reply, const http::RequestHead& head, Target target);
   std::optional<http::Response> RefuseEarly(const http::RequestHead& head, Job& job) const;

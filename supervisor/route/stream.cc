@@ -54,7 +54,7 @@ struct Stream::BeginWait {
 };
 
 Stream::Stream(asio::io_context& io, int family, Fd fd)
-    : socket_(io, asio::generic::stream_protocol(family, 0), fd.Release()), patience_(io), writable_(io) {}
+    : socket_(io, asio::generic::stream_protocol(family, 0), fd.Release()), patience_(io) {}
 
 Stream::~Stream() = default;
 
@@ -85,7 +85,6 @@ void Stream::WakeSoon() {
   if (!waiter_) return;
   asio::post(socket_.get_executor(), [self = shared_from_this()] { self->Wake(); });
 }
-
 
 void Stream::ReadNow() {
   thread_local char scratch[kReadSize];
@@ -122,12 +121,17 @@ asio::awaitable<Arrival> Stream::More(TimePoint deadline) {
   }
 }
 
+void Stream::WakeWriter() {
+  if (writable_) writable_->cancel();
+}
+
 asio::awaitable<bool> Stream::WaitWritable(Duration patience) {
   writing_ = true;
+  if (!writable_) writable_ = std::make_unique<asio::steady_timer>(socket_.get_executor());
   auto self = shared_from_this();
   socket_.async_wait(asio::socket_base::wait_write, [self](const boost::system::error_code&) {
     self->writing_ = false;
-    self->writable_.cancel();
+    self->WakeWriter();
   });
   const TimePoint give_up = Clock::now() + patience;
   while (writing_ && !closed_) {
@@ -136,9 +140,9 @@ asio::awaitable<bool> Stream::WaitWritable(Duration patience) {
       Abort();
       break;
     }
-    writable_.expires_at(until);
+    writable_->expires_at(until);
     boost::system::error_code ignored;
-    co_await writable_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await writable_->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
   co_return !closed_;
 }
@@ -189,7 +193,7 @@ void Stream::Unwatch() {
 void Stream::Hurry(TimePoint limit) {
   limit_ = std::min(limit_, limit);
   WakeSoon();
-  writable_.cancel();
+  WakeWriter();
 }
 
 void Stream::Abort() {
@@ -205,7 +209,7 @@ void Stream::Close() {
   boost::system::error_code ignored;
   socket_.close(ignored);
   patience_.Stop();
-  writable_.cancel();
+  WakeWriter();
   End();
   WakeSoon();
 }

@@ -77,11 +77,13 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void Wake();
   void WakeSoon();
   boost::asio::awaitable<bool> WaitWritable(Duration patience);
+  void WakeWriter();
 
   boost::asio::generic::stream_protocol::socket socket_;
   std::unique_ptr<Waiter> waiter_;      // the coroutine that waits in More()
   Alarm patience_;                      // of that coroutine
-  boost::asio::steady_timer writable_;  // cancelled when something can be sent
+  // Cancelled when something can be sent. Made at the first wait: hardly any stream ever has one.
+  std::unique_ptr<boost::asio::steady_timer> writable_;
   ByteQueue buffer_;
   std::function<void()> on_gone_;
   TimePoint limit_ = TimePoint::max();
