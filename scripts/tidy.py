@@ -22,11 +22,13 @@ MAY_INCLUDE = {
     "worker/checkpoint": ["supervisor/base"],
     "config": ["supervisor/base"],
     "supervisor/observe": ["supervisor/base"],
+    "supervisor/gpu": ["supervisor/base"],
     "supervisor/placement": ["supervisor/base", "config"],
-    "supervisor/launch": ["supervisor/base", "config", "supervisor/placement", "supervisor/observe", "worker/protocol"],
+    "supervisor/launch": ["supervisor/base", "config", "supervisor/placement", "supervisor/gpu", "supervisor/observe",
+                          "worker/protocol"],
     "supervisor/route": ["supervisor/base", "config", "supervisor/launch", "supervisor/observe", "worker/protocol"],
     "supervisor/admin": ["supervisor/base", "config", "supervisor/placement", "supervisor/launch", "supervisor/route",
-                         "supervisor/observe", "worker/protocol"],
+                         "supervisor/gpu", "supervisor/observe", "worker/protocol"],
     "supervisor/cli": ["supervisor/base", "config", "supervisor/placement", "worker/protocol"],
     "worker/text": ["supervisor/base", "worker/checkpoint"],
     "worker/weights": ["supervisor/base", "worker/checkpoint", "worker/kernels"],
@@ -40,7 +42,7 @@ MAY_INCLUDE_TORCH = ("worker/weights", "worker/models", "worker/engine", "worker
 TORCH = re.compile(r"<(ATen|torch|c10)/")
 
 # Files that decide and do not act.
-PURE = ["supervisor/placement/*", "supervisor/launch/step.*", "supervisor/launch/restart_policy.*",
+PURE = ["supervisor/placement/*", "supervisor/gpu/inventory.*", "supervisor/gpu/tenancy.*", "supervisor/gpu/news.*", "supervisor/launch/step.*", "supervisor/launch/restart_policy.*",
         "supervisor/launch/exit_cause.*", "supervisor/launch/life*", "supervisor/launch/schedule.*",
         "supervisor/launch/turn.*", "supervisor/launch/vitals.*", "supervisor/launch/model_summary.*",
         "supervisor/route/pick.*", "supervisor/route/router.*",

@@ -13,7 +13,11 @@ constexpr std::array<std::string_view, 6> kExact = {"PATH", "HOME", "LANG", "LC_
                                                     "OPENBLAS_CORETYPE"};
 constexpr std::array<std::string_view, 2> kPrefixes = {"OMP_", "CUDA_"};
 // Set by the plan's `threads`, whatever the daemon has.
-constexpr std::array<std::string_view, 2> kOverridden = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"};
+constexpr std::array<std::string_view, 2> kThreads = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"};
+// Set by the placement, whatever the daemon has. The order makes CUDA's numbers those of NVML and nvidia-smi; CUDA's
+// own default is the fastest first.
+constexpr std::string_view kVisible = "CUDA_VISIBLE_DEVICES";
+constexpr std::string_view kOrder = "CUDA_DEVICE_ORDER";
 
 // Threads that wait for each other must not spin: with as many of them as cores, or neighbours on the same ones,
 // spinning costs ten times the work (two replicas of two threads on two cores: 30 and 320 requests a second).
@@ -25,7 +29,7 @@ bool Contains(const auto& names, std::string_view name) {
 }
 
 bool Allowed(std::string_view name) {
-  if (Contains(kOverridden, name)) return false;
+  if (Contains(kThreads, name) || name == kVisible || name == kOrder) return false;
   return Contains(kExact, name) || std::any_of(kPrefixes.begin(), kPrefixes.end(), [&](std::string_view prefix) {
            return name.starts_with(prefix);
          });
@@ -42,10 +46,16 @@ std::string_view CoreType(std::string_view flags) {
   return "";
 }
 
+std::string VisibleDevices(const std::vector<std::string>& gpus) {
+  std::string entry = std::string(kVisible) + "=";
+  for (const std::string& gpu : gpus) entry.append(entry.ends_with('=') ? "" : ",").append(gpu);
+  return entry;
+}
+
 }  // namespace
 
 std::vector<std::string> WorkerEnvironment(const std::vector<std::string>& own, std::string_view cpu_flags,
-                                           int threads) {
+                                           int threads, const std::vector<std::string>& gpus) {
   std::vector<std::string> environment;
   bool has_core_type = false;
   bool has_wait_policy = false;
@@ -61,7 +71,9 @@ std::vector<std::string> WorkerEnvironment(const std::vector<std::string>& own, 
     environment.push_back("OPENBLAS_CORETYPE=" + std::string(core_type));
   }
   if (!has_wait_policy) environment.push_back(std::string(kWaitPolicy) + "=PASSIVE");
-  for (std::string_view name : kOverridden) environment.push_back(std::string(name) + "=" + std::to_string(threads));
+  for (std::string_view name : kThreads) environment.push_back(std::string(name) + "=" + std::to_string(threads));
+  environment.push_back(VisibleDevices(gpus));
+  if (!gpus.empty()) environment.push_back(std::string(kOrder) + "=PCI_BUS_ID");
   return environment;
 }
 
