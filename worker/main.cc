@@ -21,15 +21,18 @@
 #include "supervisor/base/bytes.h"
 #include "supervisor/base/exit_code.h"
 #include "supervisor/base/log.h"
+#include "worker/engine/budget.h"
 #include "worker/engine/encoder.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/heap.h"
 #include "worker/engine/metrics.h"
+#include "worker/engine/tensor_memory.h"
 #include "worker/engine/warm_up.h"
 #include "worker/protocol/claim_table.h"
 #include "worker/protocol/control.h"
 #include "worker/serve/contract.h"
 #include "worker/serve/control_link.h"
+#include "worker/serve/memory_guard.h"
 #include "worker/serve/memory_report.h"
 #include "worker/serve/router.h"
 #include "worker/serve/server.h"
@@ -54,11 +57,19 @@ serve::ControlLink* control_link = nullptr;  // for OutOfMemory(), which has not
 // Ends the process without destructors: threads are running, and libtorch's own take long and may deadlock.
 [[noreturn]] void Leave(WorkerExit code) { ::_exit(Code(code)); }
 
-[[noreturn]] void Fail(serve::ControlLink& control, const std::string& reason, WorkerExit code) {
+[[noreturn]] void Fail(serve::ControlLink& control, const std::string& reason, WorkerExit code, bool permanent) {
   LogError(reason);
-  const bool permanent = code == WorkerExit::kBadModel || code == WorkerExit::kBadOptions;
   [[maybe_unused]] const auto sent = control.Send(protocol::FailedMessage{reason, permanent});
   Leave(code);
+}
+
+[[noreturn]] void Fail(serve::ControlLink& control, const std::string& reason, WorkerExit code) {
+  Fail(control, reason, code, code == WorkerExit::kBadModel || code == WorkerExit::kBadOptions);
+}
+
+// The same model needs the same memory the next time: a load that does not fit is not tried again.
+[[noreturn]] void FailLoad(serve::ControlLink& control, const std::string& reason, WorkerExit code) {
+  Fail(control, reason, code, code != WorkerExit::kTryAgain && code != WorkerExit::kInternal);
 }
 
 [[noreturn]] void OutOfMemory() {
@@ -96,7 +107,7 @@ WorkerExit ExitFor(ErrorKind kind) {
 
 template <class T>
 T Need(serve::ControlLink& control, Result<T> result) {
-  if (!result) Fail(control, result.error().message, ExitFor(result.error().kind));
+  if (!result) FailLoad(control, result.error().message, ExitFor(result.error().kind));
   return std::move(*result);
 }
 
@@ -154,19 +165,29 @@ std::unique_ptr<text::Tokenizer> LoadTokenizer(serve::ControlLink& control,
        WorkerExit::kBadModel);
 }
 
-engine::Engine::Options EngineOptions(serve::ControlLink& control, const protocol::StartMessage& start,
-                                      int dimensions) {
+// Batches are packed, so more tokens than are computed at once gain nothing, and cost all that is decided
+// between batches: who is next, who has left, which claims are begun.
+engine::Limits LimitsOf(const protocol::StartMessage& start) {
+  return {std::min(start.batch_max_tokens, engine::Encoder::kTokensAtOnce), kMaxBatchSequences,
+          std::chrono::microseconds(start.batch_max_delay_us)};
+}
+
+engine::Engine::Options EngineOptions(const protocol::StartMessage& start, int dimensions) {
   engine::Engine::Options options;
-  // Batches are packed, so more tokens than are computed at once gain nothing, and cost all that is decided
-  // between batches: who is next, who has left, which claims are begun.
-  options.limits = {std::min(start.batch_max_tokens, engine::Encoder::kTokensAtOnce), kMaxBatchSequences,
-                    std::chrono::microseconds(start.batch_max_delay_us)};
+  options.limits = LimitsOf(start);
   options.dimensions = dimensions;
   options.prepare_thread = [threads = start.threads] { engine::SetComputeThreads(threads); };
-  options.on_fatal = [&control](const Error& error) {
-    Fail(control, error.message, WorkerExit::kOutOfMemory);
-  };
   return options;
+}
+
+void WarmUp(serve::ControlLink& control, const protocol::StartMessage& start, engine::Engine& engine,
+            const engine::Encoder& encoder) {
+  [[maybe_unused]] const auto told = control.Send(protocol::LoadingMessage{"warmup", kWeightsShare});
+  const Status warm = engine::WarmUp(engine, encoder, LimitsOf(start));
+  if (warm) return;
+  const bool memory = warm.error().kind == ErrorKind::kExhausted;
+  FailLoad(control, start.source + ": " + warm.error().message,
+           memory ? WorkerExit::kOutOfMemory : WorkerExit::kBadModel);
 }
 
 // Twice the largest batch, in sequences of full length, so that the next batch is here when one ends.
@@ -224,21 +245,29 @@ class Drainer {
       },
       [] { Leave(WorkerExit::kDone); });
 
+  engine::Budget budget(Bytes{start.budget_bytes});
+  const engine::TensorMemory tensors(budget);
+  serve::MemoryGuard guard(budget);
+  guard.Settle();
+  if (const auto why = guard.TooSmall()) FailLoad(control, *why, WorkerExit::kOutOfMemory);
   const auto encoder = LoadModel(control, start);
   const auto tokenizer = LoadTokenizer(control, start, *encoder);
   const serve::ModelFacts facts = FactsOf(start, *encoder);
   engine::Metrics metrics;
-  const auto options = EngineOptions(control, start, facts.dimensions);
-  engine::Engine engine([&](auto sequences, const auto& sink) { return encoder->Encode(sequences, sink); },
-                        options, metrics);
-  [[maybe_unused]] const auto told = control.Send(protocol::LoadingMessage{"warmup", kWeightsShare});
-  if (Status warm = engine::WarmUp(engine, *encoder, options.limits); !warm) {
-    Fail(control, start.source + ": " + warm.error().message, WorkerExit::kBadModel);
-  }
+  const auto encode = [&](auto sequences, const auto& sink) {
+    Status done = encoder->Encode(sequences, sink);
+    if (const auto why = guard.After(done)) Fail(control, *why, WorkerExit::kOutOfMemory);
+    return done;
+  };
+  engine::Engine engine(encode, EngineOptions(start, facts.dimensions), metrics);
+  WarmUp(control, start, engine, *encoder);
+  const protocol::MemoryReport warmed_up = serve::ReadMemory();
+  guard.Settle();
+  guard.Serving();
   [[maybe_unused]] const auto warm_up = metrics.Take();  // not clients' work
 
   asio::thread_pool pool(kPoolThreads);
-  serve::Service service{facts, *tokenizer, engine, claims, metrics, pool};
+  serve::Service service{facts, *tokenizer, engine, claims, metrics, budget, pool};
   serve::Router router(service);
   http::ServerLimits limits;
   limits.head = http::kLimitsBehindProxy;
@@ -255,13 +284,14 @@ class Drainer {
   serving = true;
   server.Start();
   control.Beat(kBeatInterval,
-               {[&encoder] { return encoder->steps(); }, [&service] { return service.begun.load(); }},
+               {[&encoder] { return encoder->steps(); }, [&service] { return service.begun.load(); },
+                [&guard] { guard.Settle(); }},
                metrics);
   const bool ranks = facts.task == engine::Task::kRanking;
   const protocol::ReadyMessage ready{
       {start.kind, facts.max_tokens, ranks ? 0 : facts.dimensions, serve::Router::Routes(facts.task)},
       Window(start, *encoder),
-      serve::ReadMemory()};
+      warmed_up};
   if (Status sent = control.Send(ready); !sent) Fail(control, sent.error().message, WorkerExit::kTryAgain);
   LogInfo("ready: " + start.source + ", " +
           (ranks ? "ranks pairs of texts" : std::to_string(facts.dimensions) + " dimensions") + ", " +

@@ -14,6 +14,7 @@
 #include "supervisor/base/log.h"
 #include "worker/checkpoint/encoder_config.h"
 #include "worker/checkpoint/safetensors.h"
+#include "worker/engine/tensor_memory.h"
 #include "worker/kernels/torch_compat.h"
 #include "worker/models/family.h"
 #include "worker/models/packed_tokens.h"
@@ -49,7 +50,8 @@ void WarnOfUnused(const std::filesystem::path& dir, const std::vector<std::strin
              (names.size() > kUnknownShown ? ", …" : ""));
 }
 
-Error TorchError(const std::exception& error) {
+Error TorchError(const std::exception& error, ErrorKind over_budget) {
+  if (IsOverBudget(error)) return MakeError(over_budget, kernels::Sentence(error));
   if (kernels::IsOutOfMemory(error)) {
     return MakeError(ErrorKind::kExhausted, "out of memory: ", kernels::Sentence(error),
                      "; raise `memory` of the model or lower `batching.max_tokens`");
@@ -108,7 +110,7 @@ Result<std::unique_ptr<Encoder>> Encoder::Load(const std::filesystem::path& dir,
     WarnOfUnused(dir, *unused);
     return std::unique_ptr<Encoder>(new Encoder(std::move(parts)));
   } catch (const std::exception& error) {
-    return TorchError(error);
+    return TorchError(error, ErrorKind::kExhausted);
   }
 }
 
@@ -212,7 +214,7 @@ Status Encoder::Encode(std::span<const Sequence> sequences, const Sink& sink) {
       begin = end;
     }
   } catch (const std::exception& error) {
-    return TorchError(error);
+    return TorchError(error, ErrorKind::kUnavailable);
   }
   return Ok();
 }

@@ -55,9 +55,9 @@ class Encoder {
   ~Encoder();
 
   // Runs the sequences in pieces of kTokensAtOnce, shortest first, and hands each result to `sink`.
-  // Errors: kInvalid (an id, a length or `second` out of range), kExhausted (no memory), kInternal (a
-  // component that is no finite number; anything else libtorch says). Results handed out before an error are
-  // good.
+  // Errors: kInvalid (an id, a length or `second` out of range), kUnavailable (the budget refused a tensor; what was
+  // allocated is freed again), kExhausted (the machine has no memory), kInternal (a component that is no finite
+  // number; anything else libtorch says). Results handed out before an error are good.
   Status Encode(std::span<const Sequence> sequences, const Sink& sink);
 
   Task task() const;

@@ -182,12 +182,12 @@ void Engine::Store(const Place& place, std::span<const float> vector) {
 }
 
 void Engine::FailBatch(const std::vector<Place>& places, const Error& error) {
-  if (error.kind == ErrorKind::kExhausted && options_.on_fatal) options_.on_fatal(error);
+  const JobEnd end = error.kind == ErrorKind::kUnavailable ? JobEnd::kOverBudget : JobEnd::kFailed;
   for (const Place& place : places) {
     if (place.entry->missing == 0) continue;
     place.entry->missing = 0;
     place.entry->job->error = error.message;
-    End(*place.entry->job, JobEnd::kFailed);
+    End(*place.entry->job, end);
   }
 }
 

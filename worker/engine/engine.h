@@ -18,6 +18,7 @@
 #include "supervisor/base/duration.h"
 #include "supervisor/base/result.h"
 #include "worker/engine/batcher.h"
+#include "worker/engine/budget.h"
 #include "worker/engine/encoder.h"
 #include "worker/engine/metrics.h"
 
@@ -29,7 +30,8 @@ enum class JobEnd {
   kClaimLost,  // begin() said no: somebody else answers this request
   kDraining,   // not begun, and nothing new is begun any more
   kQueueFull,
-  kFailed,  // `error` says why
+  kOverBudget,  // the memory budget refused its batch; `error` has the numbers
+  kFailed,      // `error` says why
 };
 
 // One request. The caller fills the first part before Submit() and reads the second after `ended`.
@@ -43,19 +45,20 @@ struct Job {
   std::vector<float> vectors;  // inputs × dimensions, in the order of the inputs; scores when ranking
   Duration inference{};        // from begin() to the last vector
   std::string error;
+  Charge charge;             // for the request's own buffers, inputs and vectors among them
 
   std::atomic<bool> cancelled{false};  // set by Engine::Cancel
 };
 
 class Engine {
  public:
+  // kUnavailable: the memory budget refuses the batch. Every other error is the model's failure.
   using EncodeFunction = std::function<Status(std::span<const Sequence>, const Sink&)>;
   struct Options {
     Limits limits;
     int dimensions = 0;
-    std::size_t max_jobs = 1024;                 // waiting and running; more are refused
-    std::function<void()> prepare_thread;        // first thing on the compute thread
-    std::function<void(const Error&)> on_fatal;  // encoding ran out of memory: the process should end
+    std::size_t max_jobs = 1024;           // waiting and running; more are refused
+    std::function<void()> prepare_thread;  // first thing on the compute thread
   };
 
   // `metrics` outlives the engine.

@@ -18,4 +18,6 @@ void KeepFreedMemory() {
   ::mallopt(M_TRIM_THRESHOLD, kKeep);
 }
 
+void ReturnFreedMemory() { ::malloc_trim(0); }
+
 }  // namespace berth::engine

@@ -21,9 +21,10 @@ Result<double> RunOnce(Engine& engine, const Encoder& encoder, int count, int le
   std::promise<JobEnd> promise;
   job->ended = [&promise](JobEnd end) { promise.set_value(end); };
   engine.Submit(job);
-  if (promise.get_future().get() == JobEnd::kDone)
-    return std::chrono::duration<double>(job->inference).count();
-  return MakeError(ErrorKind::kInternal, "the warm-up inference failed: ", job->error);
+  const JobEnd end = promise.get_future().get();
+  if (end == JobEnd::kDone) return std::chrono::duration<double>(job->inference).count();
+  const ErrorKind kind = end == JobEnd::kOverBudget ? ErrorKind::kExhausted : ErrorKind::kInternal;
+  return MakeError(kind, "the warm-up inference failed: ", job->error);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace berth::engine {
 
 // A small batch, then one as large as `limits` allow but, judged by the small one, of no more than about two
-// seconds. Errors: what Encoder::Encode says, as kInternal.
+// seconds. Errors: kExhausted when the memory budget does not allow it; what else Encoder::Encode says, as kInternal.
 Status WarmUp(Engine& engine, const Encoder& encoder, const Limits& limits);
 
 }  // namespace berth::engine

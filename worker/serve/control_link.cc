@@ -23,6 +23,7 @@ bool WaitFor(int fd, short events, TimePoint deadline) {
 
 protocol::BeatMessage MakeBeat(const ControlLink::Pulse& pulse,
                                const engine::Metrics::Increments& increments) {
+  if (pulse.each) pulse.each();
   protocol::BeatMessage beat;
   beat.steps = pulse.steps();
   beat.begun = pulse.begun();

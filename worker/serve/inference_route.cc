@@ -68,6 +68,13 @@ Parsed<Prepared> Prepare(Service& service, ParseWork parse, const std::string& b
   return Parsed<Prepared>(boost::system::in_place_value, Prepared{std::move(*work), inputs->total});
 }
 
+// What the engine's part of a request holds: the inputs, and the vectors that will be made of them.
+std::uint64_t BytesOf(const engine::Job& job, int dimensions) {
+  std::uint64_t bytes = job.inputs.size() * static_cast<std::uint64_t>(dimensions) * sizeof(float);
+  for (const auto& input : job.inputs) bytes += input.size() * sizeof(input[0]);
+  return bytes;
+}
+
 // The reply to a job that has no vectors.
 http::Response Refusal(JobEnd end, const engine::Job& job) {
   switch (end) {
@@ -82,6 +89,8 @@ http::Response Refusal(JobEnd end, const engine::Job& job) {
       response.fields.push_back({"Retry-After", "1"});
       return response;
     }
+    case JobEnd::kOverBudget:
+      return OverBudget(job.error);
     default:
       LogError("a batch failed: " + job.error);
   }
@@ -118,6 +127,9 @@ asio::awaitable<http::Response> ServeInference(Service& service, ParseWork parse
   const auto prepared = Prepare(service, parse, request->body, *job);
   if (!prepared) co_return ToResponse(prepared.error());
   request->body = {};  // up to 8 MiB that nobody reads again
+  if (const auto bytes = BytesOf(*job, service.model.dimensions); !job->charge.Hold(service.budget, bytes)) {
+    co_return job->begin() ? OverBudget(service.budget.Refusal(bytes)) : ClaimLost();
+  }
   auto running = Run(service.engine, job);
   const JobEnd end = co_await std::move(running);
   if (end != JobEnd::kDone) co_return Refusal(end, *job);

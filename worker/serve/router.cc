@@ -77,6 +77,13 @@ http::Response OnlyPost(const http::RequestHead& head) {
   return response;
 }
 
+// The refusal is the request's answer, so it is begun: the supervisor would try it again here, in vain.
+http::Response TooLarge(Service& service, const http::Request& request) {
+  const auto begin = Beginner(service, request.head);
+  if (!begin || !(*begin)()) return ClaimLost();
+  return OverBudget(service.budget.Refusal(request.body.size()));
+}
+
 asio::awaitable<http::Response> Guarded(Service& service, const Route& route, RequestPtr request,
                                         JobPtr job) {
   try {
@@ -105,6 +112,7 @@ asio::awaitable<std::optional<http::Response>> Router::Handle(RequestPtr request
   if (request->head.method != "POST") co_return OnlyPost(request->head);
   if (draining_) co_return Draining();
   auto job = std::make_shared<engine::Job>();
+  if (!job->charge.Hold(service_.budget, request->body.size())) co_return TooLarge(service_, *request);
   // The callback may come after this coroutine is gone, but not after the connection; the job lives on in it.
   exchange.OnGone([this, job] { service_.engine.Cancel(*job); });
   const Visit visit(*this);

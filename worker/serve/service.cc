@@ -1,5 +1,7 @@
 #include "worker/serve/service.h"
 
+#include "supervisor/base/log.h"
+
 namespace berth::serve {
 
 std::optional<std::function<bool()>> Beginner(Service& service, const http::RequestHead& head) {
@@ -26,6 +28,13 @@ http::Response ToResponse(const ApiError& error) {
 
 http::Response Draining() {
   auto response = http::ErrorResponse(503, "draining", "This replica is being stopped; try again.");
+  response.fields.push_back({"Retry-After", "1"});
+  return response;
+}
+
+http::Response OverBudget(const std::string& refusal) {
+  LogWarning("a request was refused: " + refusal);
+  auto response = http::ErrorResponse(503, "over_budget", "This request does not fit into the replica's memory: " + refusal + ".");
   response.fields.push_back({"Retry-After", "1"});
   return response;
 }

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "worker/engine/budget.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/metrics.h"
 #include "worker/protocol/claim_table.h"
@@ -30,6 +31,7 @@ struct Service {
   engine::Engine& engine;
   protocol::ClaimView& claims;
   engine::Metrics& metrics;
+  engine::Budget& budget;               // bodies, inputs and vectors of requests are taken from it
   boost::asio::thread_pool& pool;       // JSON and tokenising
   std::atomic<std::uint64_t> begun{0};  // requests begun since the start
 };
@@ -45,5 +47,7 @@ http::Response ClaimLost();
 http::Response ToResponse(const ApiError& error);
 // 503, asking to try again.
 http::Response Draining();
+// 503: the budget refuses what the request needs; `refusal` has the numbers.
+http::Response OverBudget(const std::string& refusal);
 
 }  // namespace berth::serve

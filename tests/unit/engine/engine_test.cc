@@ -55,14 +55,12 @@ class EngineTest : public testing::Test {
     options.limits = {max_tokens, 8, {}};
     options.dimensions = 2;
     options.max_jobs = max_jobs;
-    options.on_fatal = [this](const Error&) { ++fatal; };
     engine = std::make_unique<Engine>(
         [this](auto sequences, const auto& sink) { return model.Encode(sequences, sink); }, options, metrics);
   }
 
   Metrics metrics;
   FakeModel model;
-  int fatal = 0;
   std::unique_ptr<Engine> engine;
 };
 
@@ -215,18 +213,15 @@ TEST_F(EngineTest, AFailedBatchFailsItsJobsAndTheNextOneRuns) {
   Waited again = MakeJob({{1}});
   engine->Submit(again.job);
   EXPECT_EQ(again.end.get(), JobEnd::kFailed);
-  engine.reset();
-  EXPECT_EQ(fatal, 0);
 }
 
-TEST_F(EngineTest, RunningOutOfMemoryIsFatal) {
-  model.answer = MakeError(ErrorKind::kExhausted, "no memory");
+TEST_F(EngineTest, ABatchOverTheMemoryBudgetEndsItsJobsWithTheNumbers) {
+  model.answer = MakeError(ErrorKind::kUnavailable, "24 MiB more asked for");
   Start();
-  Waited failed = MakeJob({{1}});
-  engine->Submit(failed.job);
-  EXPECT_EQ(failed.end.get(), JobEnd::kFailed);
-  engine.reset();
-  EXPECT_EQ(fatal, 1);
+  Waited refused = MakeJob({{1}, {2}});
+  engine->Submit(refused.job);
+  EXPECT_EQ(refused.end.get(), JobEnd::kOverBudget);
+  EXPECT_EQ(refused.job->error, "24 MiB more asked for");
 }
 
 TEST_F(EngineTest, DestroyingItCancelsWhatWaits) {

@@ -128,12 +128,13 @@ class RouterFixture : public testing::Test {
   const ModelFacts facts;
   std::unique_ptr<text::Tokenizer> tokenizer = MakeTinyTokenizer();
   engine::Metrics metrics;
+  engine::Budget budget{MiB(1)};
   engine::Engine engine{[this](auto sequences, const auto& sink) { return Encode(sequences, sink); },
                         EngineOptions(), metrics};
   std::unique_ptr<protocol::ClaimTable> table = std::move(*protocol::ClaimTable::Create(4));
   std::unique_ptr<protocol::ClaimView> claims = std::move(*protocol::ClaimView::Map(Fd(::dup(table->fd()))));
   boost::asio::thread_pool pool{2};
-  Service service{facts, *tokenizer, engine, *claims, metrics, pool};
+  Service service{facts, *tokenizer, engine, *claims, metrics, budget, pool};
   Router router{service};
   boost::asio::io_context io{1};
   FakeExchange exchange{io};

@@ -105,6 +105,37 @@ TEST_F(RouterTest, AFailedInferenceIsA500WithoutDetails) {
   EXPECT_EQ(reply.body.find("secret"), std::string::npos);
 }
 
+TEST_F(RouterTest, ABatchOverTheMemoryBudgetIsA503WithTheNumbersAndTheNextRequestIsServed) {
+  answer = MakeError(ErrorKind::kUnavailable, "24 MiB more asked for");
+  const auto reply = Send(Request("/v1/embeddings", R"({"input":"hello"})"));
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(CodeOf(reply), "over_budget");
+  EXPECT_NE(reply.body.find("24 MiB more asked for"), std::string::npos) << reply.body;
+  EXPECT_EQ(FieldOf(reply, "retry-after"), "1");
+  answer = Ok();
+  EXPECT_EQ(Send(Request("/v1/embeddings", R"({"input":"hello"})")).status, 200);
+}
+
+TEST_F(RouterTest, ABodyOrItsVectorsThatDoNotFitIntoTheBudgetAreRefusedAsTheRequestsAnswer) {
+  const std::string body = R"({"input":["hello","hello","hello"]})";
+  for (const std::uint64_t room : {body.size() - 1, body.size()}) {  // the body alone fits, with the vectors it does not
+    const auto claim = table->Offer();
+    ASSERT_TRUE(budget.Take(MiB(1).count - room));
+    auto request = Request("/v1/embeddings", body);
+    request->head.fields.push_back({"X-Berth-Claim", FormatClaim(*claim)});
+    const auto reply = Send(request);
+    exchange.leave = nullptr;  // as the server does when a request is over
+    EXPECT_EQ(CodeOf(reply), "over_budget") << room;
+    EXPECT_TRUE(table->IsBegun(*claim)) << "else the supervisor would try it elsewhere";
+    EXPECT_EQ(budget.taken(), MiB(1).count - room) << "what it held is given back";
+    budget.Give(MiB(1).count - room);
+  }
+  EXPECT_FALSE(entered.try_acquire()) << "the model has seen it";
+  EXPECT_EQ(Send(Request("/v1/embeddings", body)).status, 200);
+  exchange.leave = nullptr;
+  EXPECT_EQ(budget.taken(), 0u);
+}
+
 TEST_F(RouterTest, DrainingRefusesNewRequestsAndWaitsForTheOthers) {
   hold = true;
   Start(Request("/v1/embeddings", R"({"input":"hello"})"));

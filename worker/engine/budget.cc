@@ -1,0 +1,62 @@
+#include "worker/engine/budget.h"
+
+#include <algorithm>
+
+namespace berth::engine {
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;  // counters alone: nothing is published through them
+
+void Raise(std::atomic<std::uint64_t>& most, std::uint64_t value) {
+  std::uint64_t seen = most.load(kRelaxed);
+  while (seen < value && !most.compare_exchange_weak(seen, value, kRelaxed)) {
+  }
+}
+
+std::uint64_t Beyond(std::uint64_t all, std::uint64_t part) { return all > part ? all - part : 0; }
+
+}  // namespace
+
+bool Budget::Take(std::uint64_t bytes) {
+  const std::uint64_t room = limit_ == 0 ? UINT64_MAX : Beyond(limit_, other());
+  std::uint64_t before = taken_.load(kRelaxed);
+  do {
+    if (before > room || bytes > room - before) return false;
+  } while (!taken_.compare_exchange_weak(before, before + bytes, kRelaxed));
+  Raise(kept_, before + bytes);
+  Raise(peak_, before + bytes);
+  return true;
+}
+
+void Budget::Give(std::uint64_t bytes) { taken_.fetch_sub(bytes, kRelaxed); }
+
+// `kept_` is read after the kernel was asked: what came in between makes `other_` too small, never counts twice.
+void Budget::Settle(std::uint64_t private_bytes) { other_.store(Beyond(private_bytes, kept_.load(kRelaxed)), kRelaxed); }
+
+void Budget::SettleReturned(std::uint64_t private_bytes) {
+  kept_.store(taken(), kRelaxed);
+  Settle(private_bytes);
+}
+
+std::string Budget::Refusal(std::uint64_t bytes) const {
+  return "over the memory budget: " + FormatBytes({bytes}) + " more asked for, " + FormatBytes({taken() + other()}) +
+         " of private memory held, the budget is " + FormatBytes({limit_}) +
+         "; raise `memory` of the model, or lower `batching.max_tokens`";
+}
+
+bool Charge::Hold(Budget& budget, std::uint64_t bytes) {
+  const std::uint64_t before = budget_ == nullptr ? 0 : bytes_;
+  if (bytes > before && !budget.Take(bytes - before)) return false;
+  if (bytes < before) budget.Give(before - bytes);
+  budget_ = &budget;
+  bytes_ = bytes;
+  return true;
+}
+
+void Charge::Reset() {
+  if (budget_ != nullptr) budget_->Give(bytes_);
+  budget_ = nullptr;
+  bytes_ = 0;
+}
+
+}  // namespace berth::engine

@@ -1,0 +1,74 @@
+// A worker's own count of its private memory: the first ring of the fence (DESIGN §5). Who is about to allocate
+// much (a tensor, a request's buffers) takes the bytes here first, and is refused when they would not fit into the
+// budget; so a replica that grows fails a request, and neither its neighbours nor itself. What does not ask (the
+// libraries' own memory, JSON, small objects) is known from what the kernel says, and counted once:
+//
+//   other = private memory by the kernel − the most that was taken since freed memory was last returned to it
+//   taken + other ≤ limit, at every instant
+//
+// Freed tensors stay in the heap (heap.h), so the most ever taken, not what is taken now, is in the kernel's figure.
+// Weights that are mapped are not private, and nobody takes them. No lock, no allocation, no torch; any thread. Made
+// by the program before the first tensor, and outlives the last.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "supervisor/base/bytes.h"
+
+namespace berth::engine {
+
+class Budget {
+ public:
+  // A limit of 0 counts and refuses nothing.
+  explicit Budget(Bytes limit = {}) : limit_(limit.count) {}
+  Budget(const Budget&) = delete;
+  Budget& operator=(const Budget&) = delete;
+
+  // False: it would not fit, and nothing is taken.
+  bool Take(std::uint64_t bytes);
+  void Give(std::uint64_t bytes);  // of what was taken
+
+  // What the kernel counts as private memory of this process now.
+  void Settle(std::uint64_t private_bytes);
+  // The same, just after freed memory was returned to the kernel.
+  void SettleReturned(std::uint64_t private_bytes);
+
+  std::uint64_t limit() const { return limit_; }
+  std::uint64_t taken() const { return taken_.load(std::memory_order_relaxed); }
+  std::uint64_t other() const { return other_.load(std::memory_order_relaxed); }
+  std::uint64_t peak() const { return peak_.load(std::memory_order_relaxed); }  // the most ever taken
+  // Nothing more is needed to be over it.
+  bool exceeded() const { return limit_ > 0 && taken() + other() > limit_; }
+
+  // Why `bytes` more were refused: what was asked for, what is held, the budget, the remedy.
+  std::string Refusal(std::uint64_t bytes) const;
+
+ private:
+  const std::uint64_t limit_;
+  std::atomic<std::uint64_t> taken_{0};
+  std::atomic<std::uint64_t> other_{0};
+  std::atomic<std::uint64_t> kept_{0};  // the most taken since freed memory was last returned
+  std::atomic<std::uint64_t> peak_{0};
+};
+
+// Bytes taken from a budget for as long as this lives. Used by one thread at a time.
+class Charge {
+ public:
+  Charge() = default;
+  ~Charge() { Reset(); }
+  Charge(const Charge&) = delete;
+  Charge& operator=(const Charge&) = delete;
+
+  // From what it holds to `bytes` of `budget`, which outlives it. False: they do not fit; it holds what it held.
+  bool Hold(Budget& budget, std::uint64_t bytes);
+  void Reset();
+
+ private:
+  Budget* budget_ = nullptr;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace berth::engine
