@@ -18,6 +18,7 @@
 #include "supervisor/base/task_group.h"
 #include "supervisor/launch/fleet.h"
 #include "supervisor/launch/runtime_dir.h"
+#include "supervisor/launch/worker_stats.h"
 #include "supervisor/route/proxy.h"
 
 namespace asio = boost::asio;
@@ -68,7 +69,7 @@ class Daemon : public Control {
 
  private:
   Status RefuseWhileDraining() const;
-  launch::FleetOptions FleetOptionsOf(std::filesystem::path worker) const;
+  launch::FleetOptions FleetOptionsOf(std::filesystem::path worker);
   void AnnounceReady();
   std::string Stuck() const;  // "bge/0 (pid 4711)", …
   // The first call drains, the second ends at once.
@@ -84,6 +85,7 @@ class Daemon : public Control {
   asio::io_context loop_{1};
   observe::Events events_;
   observe::Metrics metrics_;
+  launch::Cgroups cgroups_{{}};
   route::Proxy proxy_;
   launch::Fleet fleet_;
   launch::Logs& logs_;
@@ -112,8 +114,10 @@ Daemon::Daemon(const Options& options, CheckedPlan checked, std::filesystem::pat
       main_(loop_.get_executor()),
       background_(loop_.get_executor()) {}
 
-launch::FleetOptions Daemon::FleetOptionsOf(std::filesystem::path worker) const {
-  return {std::move(worker), runtime_.path(), LogDir(checked_.plan), std::random_device()()};
+launch::FleetOptions Daemon::FleetOptionsOf(std::filesystem::path worker) {
+  launch::FleetOptions options{std::move(worker), runtime_.path(), LogDir(checked_.plan), std::random_device()()};
+  options.cgroups = &cgroups_;
+  return options;
 }
 
 Status Daemon::Listen() {
@@ -156,6 +160,9 @@ void Daemon::AnnounceReady() {
   for (const std::string& address : context_.addresses) message += ", listening on http://" + address;
   message += ", admin socket " + checked_.plan.server.admin.string();
   events_.Add("daemon", "", -1, message);
+  events_.Add("daemon", "", -1, "workers are held to their memory by their own count, " +
+                                    std::string(launch::kFencesMemory ? "RLIMIT_DATA" : "no RLIMIT_DATA") + ", " +
+                                    cgroups_.description());
   NotifySystemd("READY=1");
 }
 

@@ -36,11 +36,13 @@ std::string ReasonOfCode(const EndFacts& facts, ExitCause cause) {
 }
 
 ExitCause CauseOfSignal(const EndFacts& facts) {
+  if (facts.status.signal == SIGKILL && facts.status.at_cgroup_limit) return ExitCause::kOverBudget;
   if (facts.status.signal == SIGKILL && facts.oom_killer_ran) return ExitCause::kOomKill;
   return facts.near_memory_limit ? ExitCause::kOverBudget : ExitCause::kSignal;
 }
 
 std::string ReasonOfSignal(const EndFacts& facts, ExitCause cause) {
+  if (cause == ExitCause::kOverBudget && facts.status.at_cgroup_limit) return "killed by the kernel at the limit of its own cgroup, memory.max";
   if (cause == ExitCause::kOomKill) return "killed by the kernel: the host or its cgroup ran out of memory";
   if (cause == ExitCause::kOverBudget) return "killed by " + Kernel(facts.status) + " at its memory limit";
   return "killed by " + Kernel(facts.status) + (facts.was_ready ? "" : " before it was ready");

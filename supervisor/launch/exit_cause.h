@@ -2,6 +2,7 @@
 // Pure; the replica collects the facts.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -14,6 +15,8 @@ namespace berth::launch {
 struct WaitStatus {
   int code = 0;    // of exit(), when signal is 0
   int signal = 0;  // that killed it
+  std::uint64_t peak_resident = 0;  // bytes, files included
+  bool at_cgroup_limit = false;     // it was killed because its own control group was full
 };
 
 // The supervisor killed it, and why.

@@ -15,6 +15,7 @@
 
 #include "config/plan.h"
 #include "supervisor/base/result.h"
+#include "supervisor/launch/cgroup.h"
 #include "supervisor/launch/endpoint.h"
 #include "supervisor/launch/exit_status.h"
 #include "supervisor/launch/life.h"
@@ -35,6 +36,7 @@ struct FleetOptions {
   std::uint64_t seed = 0;             // jitter of back-off
   Spawner* spawner = nullptr;         // outlives the fleet; null: one of its own, for real processes
   Duration gone_limit = Life::kGoneLimit;  // after which a killed process that is not proven gone is stuck
+  Cgroups* cgroups = nullptr;         // outlives the fleet; null: none
 };
 
 struct ReplicaStatus {

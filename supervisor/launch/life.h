@@ -73,6 +73,8 @@ class Life {
   // What its process says, and its end. Ignored while there is no process.
   void On(const protocol::FromWorker& message, TimePoint now);
   void OnBreach(std::string reason, TimePoint now);
+  // What the kernel counts as its private memory; about once a second.
+  void OnPrivateMemory(Bytes held, TimePoint now);
   void OnEnd(WaitStatus status, bool oom_killer_ran, TimePoint now);
 
   // Looks at its turn, at deadlines and at progress. True: something came of it, look again.
@@ -106,6 +108,7 @@ class Life {
     protocol::ReadyMessage ready;
     protocol::MemoryReport memory;
     std::uint64_t data_limit = 0;        // RLIMIT_DATA; 0: none
+    int looks_above_budget = 0;          // in a row, while ready
     TimePoint stage_since;
     std::optional<TimePoint> ready_since;
     bool open = false;                   // requests may come
@@ -145,6 +148,7 @@ class Life {
   void EndStage(const std::string& stage, TimePoint now);
 
   EndFacts Facts(WaitStatus status, bool oom_killer_ran) const;
+  bool NearDataLimit(const WaitStatus& status) const;
   Event Conclude(TimePoint now);
 
   Schedule& schedule_;

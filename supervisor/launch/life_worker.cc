@@ -8,6 +8,14 @@ namespace {
 
 // VmData above this share of RLIMIT_DATA: an abnormal end is a matter of memory.
 constexpr double kNearLimit = 0.95;
+// So is one of a process whose resident memory grew by this share of what RLIMIT_DATA left it: it may grow too fast
+// for the last beat to tell.
+constexpr double kNearGrowth = 0.9;
+
+// A ready worker that holds more than its budget and an eighth of it, at three looks in a row, about a second apart, is
+// ended: less may be the heap's, which is not always as tidy as the count.
+constexpr std::uint64_t kOverShare = 8;
+constexpr int kOverLooks = 3;
 
 std::string LoadingReason(const std::string& stage, double fraction) {
   return "loading " + stage + ", " + std::to_string(static_cast<int>(fraction * 100)) + " %";
@@ -79,6 +87,22 @@ void Life::OnBeat(const protocol::BeatMessage& beat, TimePoint now) {
   run_->memory = beat.memory;
 }
 
+// Ring 2 leaves a slack that is much for a small budget, and knows nothing of memory that was there before it; this
+// sees both, and a worker that reports less than it holds.
+void Life::OnPrivateMemory(Bytes held, TimePoint now) {
+  const Bytes budget = assignment_.memory;
+  const bool above = state_ == State::kReady && held > budget + Bytes{budget.count / kOverShare};
+  if (!run_ || !above) {
+    if (run_) run_->looks_above_budget = 0;
+    return;
+  }
+  if (++run_->looks_above_budget < kOverLooks) return;
+  Misbehaved(ExitCause::kOverBudget,
+             "holds " + FormatBytes(held) + " of private memory, its budget is " + FormatBytes(budget) +
+                 "; raise its memory, or lower batching.max_tokens",
+             now);
+}
+
 void Life::OnBreach(std::string reason, TimePoint now) { Misbehaved(ExitCause::kProtocol, std::move(reason), now); }
 
 void Life::Misbehaved(ExitCause cause, std::string reason, TimePoint now) {
@@ -97,10 +121,18 @@ EndFacts Life::Facts(WaitStatus status, bool oom_killer_ran) const {
   facts.asked_to_end = run_->asked_to_end;
   facts.was_ready = run_->ready_since.has_value();
   facts.oom_killer_ran = oom_killer_ran;
-  facts.near_memory_limit =
-      run_->data_limit > 0 &&
-      static_cast<double>(run_->memory.vm_data) >= kNearLimit * static_cast<double>(run_->data_limit);
+  facts.near_memory_limit = NearDataLimit(status);
   return facts;
+}
+
+bool Life::NearDataLimit(const WaitStatus& status) const {
+  const std::uint64_t limit = run_->data_limit;
+  if (limit == 0) return false;
+  if (static_cast<double>(run_->memory.vm_data) >= kNearLimit * static_cast<double>(limit)) return true;
+  const protocol::MemoryReport& ready = run_->ready.memory;
+  if (limit <= ready.vm_data || status.peak_resident <= ready.peak_rss) return false;
+  return static_cast<double>(status.peak_resident - ready.peak_rss) >=
+         kNearGrowth * static_cast<double>(limit - ready.vm_data);
 }
 
 void Life::OnEnd(WaitStatus status, bool oom_killer_ran, TimePoint now) {
@@ -122,7 +154,13 @@ Event Life::Conclude(TimePoint now) {
   if (verdict.expected) return {EventKind::kEnded, {}};
   if (!wanted_) return {EventKind::kCrashed, "stopped; it ended with: " + verdict.exit.reason};
   if (verdict.permanent) return {EventKind::kBroken, verdict.exit.reason};
-  const auto delay = policy_.OnFailure(now, run_->good_run);
+  const bool of_memory = verdict.exit.cause == ExitCause::kOverBudget || verdict.exit.cause == ExitCause::kOomKill;
+  const auto delay = policy_.OnFailure(now, run_->good_run, of_memory);
+  if (!delay && policy_.never_fits()) {
+    return {EventKind::kCrashedTooOften,
+            "ran out of memory " + std::to_string(RestartPolicy::kMemoryFailures) + " times in a row, the last: " +
+                verdict.exit.reason + "; raise its memory, then `berth start " + model_.name + "` tries again"};
+  }
   if (!delay) {
     return {EventKind::kCrashedTooOften,
             std::to_string(policy_.FailuresInWindow(now)) + " failures within " +

@@ -65,7 +65,14 @@ asio::awaitable<void> Replica::Handle(Notice notice) {
   if (const auto* breach = std::get_if<Breach>(&notice)) life_.OnBreach(breach->reason, Clock::now());
   if (const auto* ended = std::get_if<Ended>(&notice)) {
     co_await run_->process->Join();
-    life_.OnEnd(ended->status, OomKills() > run_->oom_kills_before, Clock::now());
+    WaitStatus status = ended->status;
+    bool oom_killed = OomKills() > run_->oom_kills_before;
+    if (run_->group) {  // which counts its own alone
+      const Cgroup::OomKills kills = run_->group->ReadOomKills();
+      oom_killed = kills.any;
+      status.at_cgroup_limit = kills.own_limit;
+    }
+    life_.OnEnd(status, oom_killed, Clock::now());
   }
 }
 
@@ -86,7 +93,10 @@ TimePoint Replica::NextLook() const {
 void Replica::Sample(TimePoint now) {
   run_->next_sample = now + Vitals::kCheckEvery;
   run_->oom_kills_before = std::exchange(run_->oom_kills_now, OomKills());
-  if (const auto stats = ReadWorkerStats(run_->process->pid())) metrics_.Look(life_.vitals(), now, *stats);
+  const auto stats = ReadWorkerStats(run_->process->pid());
+  if (!stats) return;
+  metrics_.Look(life_.vitals(), now, *stats);
+  if (kFencesMemory) life_.OnPrivateMemory(stats->private_memory, now);
 }
 
 // ---- what the life has done
@@ -110,12 +120,24 @@ WorkerSettings Replica::Settings() {
           WorkerEnvironment(yard_.own_environment, yard_.cpu_flags, assignment_.threads), std::move(start)};
 }
 
+// A worker that is not in a group of its own runs without the third ring, and says so.
+std::unique_ptr<Cgroup> Replica::MakeGroup() {
+  if (yard_.options.cgroups == nullptr) return nullptr;
+  const Bytes limit = CgroupLimit(assignment_.memory, life_.model().source);
+  auto group = yard_.options.cgroups->Make(yard_.processes_started, limit);
+  const Status added = !group ? Status(group.error()) : *group ? (*group)->Add(run_->process->pid()) : Ok();
+  if (added) return std::move(*group);
+  LogWarning(life_.who() + " runs without memory.max: " + added.error().message);
+  return nullptr;
+}
+
 Status Replica::Spawn() {
   ++incarnation_;
   auto notify = [this](Notice notice) { Add(std::move(notice)); };
   auto process = WorkerProcess::Launch(yard_.executor, yard_.spawner, yard_.logs, Settings(), std::move(notify));
   if (!process) return process.error();
   run_.emplace(std::move(*process));
+  run_->group = MakeGroup();
   run_->oom_kills_before = run_->oom_kills_now = OomKills();
   metrics_.Started();
   return Ok();

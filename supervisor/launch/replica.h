@@ -15,6 +15,7 @@
 #include <string>
 #include <utility>
 
+#include "supervisor/launch/cgroup.h"
 #include "supervisor/launch/endpoint.h"
 #include "supervisor/launch/fleet.h"
 #include "supervisor/launch/logs.h"
@@ -61,6 +62,7 @@ class Replica : private Hands {
   // What belongs to one process besides its life's own facts, until it is reaped.
   struct Incarnation {
     explicit Incarnation(std::unique_ptr<WorkerProcess> started) : process(std::move(started)) {}
+    std::unique_ptr<Cgroup> group;  // none: off, or refused; outlives the process
     std::unique_ptr<WorkerProcess> process;
     std::shared_ptr<Endpoint> endpoint;  // from ready on
     std::uint64_t oom_kills_before = 0;  // the kernel's count, about a second ago
@@ -91,6 +93,7 @@ class Replica : private Hands {
   TimePoint NextLook() const;
   void Sample(TimePoint now);  // what the kernel says about the process and the host
   WorkerSettings Settings();
+  std::unique_ptr<Cgroup> MakeGroup();
 
   Yard& yard_;
   const placement::Assignment assignment_;

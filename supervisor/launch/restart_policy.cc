@@ -4,12 +4,13 @@
 
 namespace berth::launch {
 
-std::optional<Duration> RestartPolicy::OnFailure(TimePoint now, Duration good_run) {
-  if (good_run >= settings_.backoff_max) in_a_row_ = 0;
+std::optional<Duration> RestartPolicy::OnFailure(TimePoint now, Duration good_run, bool of_memory) {
+  if (good_run >= settings_.backoff_max) in_a_row_ = memory_in_a_row_ = 0;
+  memory_in_a_row_ += of_memory ? 1 : 0;
   while (!failures_.empty() && now - failures_.front() >= settings_.give_up_window) failures_.pop_front();
   failures_.push_back(now);
   ++in_a_row_;
-  if (static_cast<int>(failures_.size()) >= settings_.give_up_count) return std::nullopt;
+  if (static_cast<int>(failures_.size()) >= settings_.give_up_count || never_fits()) return std::nullopt;
 
   Duration delay = settings_.backoff_min;
   for (int i = 1; i < in_a_row_ && delay < settings_.backoff_max; ++i) delay *= 2;
@@ -26,7 +27,7 @@ int RestartPolicy::FailuresInWindow(TimePoint now) const {
 
 void RestartPolicy::Forgive() {
   failures_.clear();
-  in_a_row_ = 0;
+  in_a_row_ = memory_in_a_row_ = 0;
 }
 
 }  // namespace berth::launch

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,13 +50,14 @@ class PosixChild : public Child {
   }
 
   std::optional<WaitStatus> Reap() override {
-    siginfo_t info{};
-    if (reaped_ || ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) != 0) return {};
-    if (info.si_pid == 0) return {};
+    rusage usage{};  // which waitid() does not give; the pid is the child's until it is reaped here
+    int status = 0;
+    if (reaped_ || ::wait4(pid_, &status, WNOHANG, &usage) != pid_) return {};
     reaped_ = true;
     orphans_.Reaped(pid_);
-    if (info.si_code == CLD_EXITED) return WaitStatus{.code = info.si_status, .signal = 0};
-    return WaitStatus{.code = 0, .signal = info.si_status};
+    return WaitStatus{.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+                      .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+                      .peak_resident = static_cast<std::uint64_t>(usage.ru_maxrss) << 10};
   }
 
  private:

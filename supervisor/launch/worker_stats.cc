@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -11,12 +12,6 @@
 
 namespace berth::launch {
 namespace {
-
-#ifdef BERTH_SANITIZED
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 constexpr std::uint64_t kFenceSlack = std::uint64_t{256} << 20;
 
@@ -78,7 +73,12 @@ std::uint64_t OomKills() {
 }
 
 std::uint64_t FenceData(pid_t pid, std::uint64_t vm_data, std::uint64_t rss_anon, std::uint64_t budget) {
-  if (kSanitized) return 0;
+  if (!kFencesMemory) return 0;
+  std::ifstream in("/proc/" + std::to_string(pid) + "/status");
+  for (std::string name, rest; in >> name && std::getline(in, rest);) {
+    if (name == "VmData:") vm_data = std::strtoull(rest.c_str(), nullptr, 10) << 10;
+    if (name == "RssAnon:") rss_anon = std::strtoull(rest.c_str(), nullptr, 10) << 10;
+  }
   const std::uint64_t limit = vm_data + (budget > rss_anon ? budget - rss_anon : 0) + kFenceSlack;
   const rlimit value{limit, limit};
   return ::prlimit(pid, RLIMIT_DATA, &value, nullptr) == 0 ? limit : 0;

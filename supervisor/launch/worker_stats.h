@@ -10,6 +10,13 @@
 
 namespace berth::launch {
 
+// Whether this build holds workers to their budgets: not with a sanitizer, whose own memory is most of theirs.
+#ifdef BERTH_SANITIZED
+inline constexpr bool kFencesMemory = false;
+#else
+inline constexpr bool kFencesMemory = true;
+#endif
+
 struct WorkerStats {
   Bytes private_memory;  // resident, and not shared with anybody
   double cpu_seconds = 0;
@@ -23,10 +30,10 @@ std::optional<WorkerStats> ReadWorkerStats(pid_t pid);
 // whole host.
 std::uint64_t OomKills();
 
-// Caps what the process may still allocate: VmData + (budget − RssAnon) + 256 MiB, from its own report after
-// warm-up. Never before, because OpenBLAS spins for ever and oneDNN crashes when they meet the limit while
-// they start. Returns the limit, or 0 when none was set (the kernel refused, or a sanitizer build, whose
-// shadow memory would not fit).
+// Caps what the process may still allocate: VmData + (budget − RssAnon) + 256 MiB, as the kernel counts them, or as
+// the process reported them after its warm-up where the kernel does not tell. Never before, because OpenBLAS spins for
+// ever and oneDNN crashes when they meet the limit while they start. Returns the limit, or 0 when none was set (the
+// kernel refused, or a sanitizer build, whose shadow memory would not fit).
 std::uint64_t FenceData(pid_t pid, std::uint64_t vm_data, std::uint64_t rss_anon, std::uint64_t budget);
 
 }  // namespace berth::launch

@@ -19,7 +19,7 @@ class FakeHands : public Hands {
     return cannot_spawn ? Status(MakeError(ErrorKind::kInternal, "cannot run it")) : Ok();
   }
   void Open(const protocol::ReadyMessage&) override { did.push_back("open"); }
-  std::uint64_t Fence(const protocol::MemoryReport&) override { return 0; }
+  std::uint64_t Fence(const protocol::MemoryReport&) override { return data_limit; }
   void Close() override { did.push_back("close"); }
   bool AskToEnd(Duration within) override {
     did.push_back("ask to end within " + FormatDuration(within));
@@ -39,6 +39,7 @@ class FakeHands : public Hands {
   std::vector<std::string> Did() { return std::exchange(did, {}); }  // since it was last asked
 
   bool cannot_spawn = false, hears = true, gone = true, has_work = false;
+  std::uint64_t data_limit = 0;
   std::vector<std::string> did;
   int changes = 0;
   Duration backoff{};

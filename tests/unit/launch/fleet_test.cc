@@ -15,6 +15,8 @@
 #include <fstream>
 #include <map>
 
+#include "supervisor/launch/worker_stats.h"
+#include "tests/unit/launch/fake_cgroup_tree.h"
 #include "tests/unit/launch/temp_folder.h"
 
 namespace berth::launch {
@@ -101,7 +103,7 @@ class FleetTest : public testing::Test {
       }
     }
     fleet_ = std::make_unique<Fleet>(io_.get_executor(), plan_, placement,
-                                     FleetOptions{worker_, temp_.path() / "run", temp_.path() / "logs", 1, spawner_, 300ms},
+                                     FleetOptions{worker_, temp_.path() / "run", temp_.path() / "logs", 1, spawner_, 300ms, cgroups_},
                                      sink_, events_, metrics_);
   }
   void Boot() {
@@ -144,6 +146,7 @@ class FleetTest : public testing::Test {
   TempFolder temp_;
   fs::path worker_ = FakeWorker();
   Spawner* spawner_ = nullptr;  // null: the real one
+  Cgroups* cgroups_ = nullptr;
   asio::io_context io_;
   config::Plan plan_;
   std::map<std::string, int> waves_;
@@ -308,6 +311,27 @@ TEST_F(FleetTest, AWorkerAboveItsBudgetAfterWarmUpFailsAloneWithTheNumbers) {
   EXPECT_THAT(Replica("fat").last_exit->reason, HasSubstr("its budget is 64 KiB"));
   ASSERT_TRUE(RunUntilState("bge", State::kReady));
   EXPECT_EQ(Replica("bge").failures_in_window, 0);
+}
+
+TEST_F(FleetTest, AFakeCgroupTreeHasAGroupForEachProcessAndTellsWhyItWasKilled) {
+  if (!kFencesMemory) GTEST_SKIP() << "there is no third ring in a sanitizer build";
+  const FakeCgroupTree tree;
+  Cgroups cgroups(tree.Place());
+  cgroups_ = &cgroups;
+  const config::Model& bge = Add("bge");
+  const Bytes limit = CgroupLimit(bge.memory, bge.source);
+  Boot();
+  ASSERT_TRUE(Settle());
+  EXPECT_EQ(tree.Get("worker-1/cgroup.procs"), std::to_string(Replica("bge").pid));
+  EXPECT_EQ(tree.Get("worker-1/memory.max"), std::to_string(limit.count));
+  tree.Put("worker-1/memory.events", "oom 1\noom_kill 1\n");
+  ASSERT_EQ(::kill(Replica("bge").pid, SIGKILL), 0);
+  ASSERT_TRUE(RunUntil([&] { return sink_.ups == 2; }));
+  EXPECT_EQ(Replica("bge").last_exit->cause, ExitCause::kOverBudget);
+  EXPECT_THAT(Replica("bge").last_exit->reason, HasSubstr("memory.max"));
+  EXPECT_EQ(tree.Get("worker-2/cgroup.procs"), std::to_string(Replica("bge").pid));
+  EXPECT_FALSE(fs::exists(tree.group() / "worker-1"));
+  TearDown();
 }
 
 TEST_F(FleetTest, ASecondShutdownShortensTheFirst) {

@@ -117,6 +117,69 @@ TEST_F(LifeTest, AKilledProcessThatIsNotReapedIsStuckAndReleasedWhenItIs) {
   EXPECT_EQ(Reserved(), Bytes{});
 }
 
+TEST_F(LifeTest, AWorkerThatHoldsMoreThanItsBudgetLookAfterLookIsEndedAsOverBudget) {
+  lives_.Serve("bge");
+  const Bytes margin = GiB(1) + MiB(128);
+  for (int i = 0; i < 10; ++i) bge_.OnPrivateMemory(margin, lives_.now());
+  EXPECT_THAT(hands_.Did(), IsEmpty()) << "an eighth above it is the heap's";
+  for (const Bytes held : {margin + KiB(1), margin + KiB(1), margin, margin + KiB(1), margin + KiB(1)}) {
+    bge_.OnPrivateMemory(held, lives_.now());
+  }
+  EXPECT_THAT(hands_.Did(), IsEmpty()) << "never three looks in a row";
+  bge_.OnPrivateMemory(GiB(2), lives_.now());
+  EXPECT_THAT(hands_.Did(), ElementsAre("close", "kill"));
+  lives_.End("bge", kKilled);
+  EXPECT_THAT(hands_.Did(), ElementsAre("exited: over_budget", "reaped"));
+  EXPECT_THAT(bge_.reason(), HasSubstr("holds 2 GiB of private memory, its budget is 1 GiB"));
+}
+
+// S11: every load of it takes longer than the window in which failures are counted.
+TEST_F(LifeTest, AModelThatRanOutOfMemoryThreeTimesIsNotTriedAgainUntilSomebodySaysSo) {
+  ASSERT_TRUE(lives_.schedule().Start("bge", lives_.now()));
+  constexpr WaitStatus kOutOfMemory{71, 0};
+  for (int i = 0; i < RestartPolicy::kMemoryFailures; ++i) {
+    lives_.Look();
+    ASSERT_EQ(bge_.state(), State::kStarting) << i;
+    lives_.Hello("bge");
+    for (int step = 1; step <= 12; ++step) {
+      bge_.On(protocol::LoadingMessage{"weights", 0.05 * step}, lives_.now());
+      lives_.Pass(55s);
+    }
+    lives_.End("bge", kOutOfMemory);
+    lives_.Look();
+    EXPECT_LE(bge_.failures_in_window(lives_.now()), 1);
+    if (i + 1 < RestartPolicy::kMemoryFailures) lives_.Pass(10s);
+  }
+  EXPECT_EQ(bge_.state(), State::kQuarantined);
+  EXPECT_THAT(bge_.reason(), HasSubstr("ran out of memory 3 times in a row"));
+  EXPECT_THAT(bge_.reason(), HasSubstr("raise its memory"));
+  lives_.Pass(10min);
+  EXPECT_EQ(bge_.state(), State::kQuarantined);
+  ASSERT_TRUE(lives_.schedule().Start("bge", lives_.now()));
+  lives_.Look();
+  EXPECT_EQ(bge_.state(), State::kStarting);
+}
+
+TEST_F(LifeTest, AProcessThatGrewByAllThatItsLimitLeftItAndDiedWasOverItsBudget) {
+  struct Case {
+    std::uint64_t grown_mib;
+    ExitCause cause;
+  };
+  for (const Case& c : {Case{269, ExitCause::kSignal}, Case{270, ExitCause::kOverBudget}}) {
+    Lives lives({{"bge"}});
+    ASSERT_TRUE(lives.schedule().Start("bge", lives.now()));
+    lives.Look();
+    lives.Hello("bge");
+    lives.hands("bge").data_limit = MiB(800).count;
+    protocol::ReadyMessage ready;
+    ready.memory = {MiB(100).count, MiB(500).count, MiB(150).count};  // so 300 MiB are left
+    lives.life("bge").On(ready, lives.now());
+    lives.hands("bge").did.clear();
+    lives.End("bge", {0, SIGABRT, MiB(150 + c.grown_mib).count});
+    EXPECT_THAT(lives.hands("bge").Did(), ElementsAre("exited: " + std::string(Name(c.cause)), "reaped"));
+  }
+}
+
 TEST_F(LifeTest, WhatIsKilledAndReapedAtTheLastMomentHasItsTimeToBeGone) {
   ASSERT_TRUE(lives_.schedule().Start("bge", lives_.now()));
   lives_.Look();

@@ -59,6 +59,25 @@ TEST(RestartPolicy, AGoodRunStartsTheDelaysAnew) {
   EXPECT_LE(*policy.OnFailure(TimePoint{}, 60s), 1s);
 }
 
+TEST(RestartPolicy, TheThirdEndForWantOfMemoryQuarantinesHoweverLongTheLoadsTake) {
+  RestartPolicy policy(kSettings, 1);
+  TimePoint now{};
+  EXPECT_TRUE(policy.OnFailure(now, 0s, true));
+  EXPECT_TRUE(policy.OnFailure(now += 1h, 0s, true));
+  EXPECT_TRUE(policy.OnFailure(now += 1h, 0s, false)) << "another failure between them changes nothing";
+  EXPECT_FALSE(policy.never_fits());
+  EXPECT_FALSE(policy.OnFailure(now += 1h, 59s, true));
+  EXPECT_TRUE(policy.never_fits());
+  policy.Forgive();
+  EXPECT_TRUE(policy.OnFailure(now, 0s, true)) << "an operator may have made room";
+}
+
+TEST(RestartPolicy, AGoodRunBetweenEndsForWantOfMemoryForgivesThem) {
+  RestartPolicy policy(kSettings, 1);
+  TimePoint now{};
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(policy.OnFailure(now += 1h, 60s, true)) << i;
+}
+
 TEST(RestartPolicy, AnOperatorsStartForgives) {
   RestartPolicy policy(kSettings, 1);
   for (int i = 0; i < 5; ++i) (void)policy.OnFailure(TimePoint{}, 0s);
