@@ -75,6 +75,9 @@ const std::map<std::string, Setter>& Keys() {
       {"log_lines", To(&B::log_lines)},
       {"fork_grandchild_holding_stdout", To(&B::grandchild)},
       {"allocate_bytes", To(&B::allocate_bytes)},
+      {"grow_bytes", To(&B::grow_bytes)},
+      {"out_of_memory", To(&B::out_of_memory)},
+      {"reported_memory", To(&B::reported_memory)},
   };
   return keys;
 }

@@ -70,6 +70,9 @@ struct Behaviour {
   std::vector<std::string> log_lines;  // on standard output, before loading
   bool grandchild = false;             // "fork_grandchild_holding_stdout"
   std::uint64_t allocate_bytes = 0;    // touched while loading
+  std::uint64_t grow_bytes = 0;        // touched and kept by each begun request
+  std::string out_of_memory = "abort"; // when it cannot grow: "abort", "exit" (71, with a last word), "hang"
+  std::uint64_t reported_memory = 0;   // says that it holds so much private memory, whatever it holds
 };
 
 Result<Behaviour> ReadBehaviour(const std::string& source);

@@ -14,7 +14,8 @@ namespace berth::fake {
 void SendRaw(const std::string& packet);
 void Send(const protocol::FromWorker& message);
 
-protocol::MemoryReport OwnMemory();
+// As the kernel counts it, or as the behaviour says it lies.
+protocol::MemoryReport OwnMemory(const Behaviour& behaviour);
 
 // Waits for the supervisor's `start`; ends the process when something else comes.
 protocol::StartMessage AwaitStart();

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +16,8 @@
 #include <utility>
 
 #include "supervisor/base/deadline.h"
+#include "supervisor/base/exit_code.h"
+#include "tests/support/fake_control.h"
 
 namespace asio = boost::asio;
 
@@ -227,9 +230,30 @@ bool Ignores(const State& state) {
   return after >= 0 && state.begun >= static_cast<std::uint64_t>(after);
 }
 
+// Whether it could grow by what the behaviour says, in pieces, so that the last one meets the limit exactly.
+bool Grow(const Behaviour& how) {
+  constexpr std::size_t kPiece = 1 << 20;
+  for (std::uint64_t grown = 0; grown < how.grow_bytes; grown += kPiece) {
+    void* piece = std::malloc(kPiece);
+    if (piece == nullptr) return false;
+    std::memset(piece, 1, kPiece);
+  }
+  return true;
+}
+
+// Ends as the behaviour says; returns to hang.
+void RunOutOfMemory(const Behaviour& how) {
+  if (how.out_of_memory == "abort") std::abort();
+  if (how.out_of_memory != "exit") return;
+  Send(protocol::FailedMessage{"the fake worker cannot grow any more", false});
+  ::_exit(Code(WorkerExit::kOutOfMemory));
+}
+
 // False: the client left.
 asio::awaitable<bool> Work(State& state, http::Exchange& exchange) {
-  if (Hangs(state)) co_await SleepUntil(TimePoint::max());
+  const bool grown = Grow(state.behaviour);
+  if (!grown) RunOutOfMemory(state.behaviour);
+  if (!grown || Hangs(state)) co_await SleepUntil(TimePoint::max());
   for (int ms = 0; ms < state.behaviour.work_ms && !exchange.gone(); ++ms) {
     co_await SleepFor(std::chrono::milliseconds(1));
     ++state.steps;

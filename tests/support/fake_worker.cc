@@ -113,7 +113,7 @@ void SendReady(const State& state) {
   protocol::ReadyMessage ready;
   ready.capabilities = {state.start.kind, how.context, how.embedding_dims, how.routes};
   ready.window = how.window;
-  ready.memory = OwnMemory();
+  ready.memory = OwnMemory(how);
   Send(ready);
   if (how.second_hello) Send(protocol::HelloMessage{how.protocol, "fake-worker"});
 }
