@@ -14,7 +14,7 @@ namespace berth::admin {
 
 class Wakeup : public std::enable_shared_from_this<Wakeup> {
  public:
-  explicit Wakeup(boost::asio::any_io_executor executor) : timer_(std::move(executor)) {}
+  explicit Wakeup(boost::asio::any_io_executor executor) : timer_(executor) {}
 
   void Wake();
   // Until a Wake() that comes while this waits, or `most` has passed. Who looks for news and then waits,

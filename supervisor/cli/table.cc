@@ -53,7 +53,7 @@ bool Squeeze(Layout& layout, const std::vector<Column>& columns, std::size_t wid
   return layout.Total() <= width;
 }
 
-Layout Fit(const std::vector<Column>& columns, std::vector<std::size_t> natural, std::size_t width) {
+Layout Fit(const std::vector<Column>& columns, const std::vector<std::size_t>& natural, std::size_t width) {
   Layout layout{{}, natural};
   layout.columns.resize(columns.size());
   std::iota(layout.columns.begin(), layout.columns.end(), 0);

@@ -45,7 +45,7 @@ Cell State(const Json& object) {
   return {state, ColourOf(state)};
 }
 
-std::string Dash(std::string text) { return text.empty() ? "-" : text; }
+std::string Dash(const std::string& text) { return text.empty() ? "-" : text; }
 
 // Without what the state says already.
 std::string Reason(const Json& object) {

@@ -28,7 +28,7 @@ constexpr int kSweepsInARow = 50;  // then no faster than kSweepEvery: the kerne
 
 class Fleet::Body {
  public:
-  Body(asio::any_io_executor executor, const config::Plan& plan, placement::Placement placement,
+  Body(asio::any_io_executor executor, const config::Plan& plan, const placement::Placement& placement,
        FleetOptions options, EndpointSink& sink, observe::Events& events, observe::Metrics& metrics);
 
   void Changed(const std::string& model);
@@ -65,7 +65,7 @@ class Fleet::Body {
   TaskGroup own_tasks_;
 };
 
-Fleet::Body::Body(asio::any_io_executor executor, const config::Plan& plan, placement::Placement placement,
+Fleet::Body::Body(asio::any_io_executor executor, const config::Plan& plan, const placement::Placement& placement,
                   FleetOptions options, EndpointSink& sink, observe::Events& events, observe::Metrics& metrics)
     : plan_(plan),
       options_(std::move(options)),
@@ -191,9 +191,9 @@ ModelStatus Fleet::Body::Describe(const config::Model& model) const {
 
 // ---- the public face
 
-Fleet::Fleet(asio::any_io_executor executor, const config::Plan& plan, placement::Placement placement,
+Fleet::Fleet(asio::any_io_executor executor, const config::Plan& plan, const placement::Placement& placement,
              FleetOptions options, EndpointSink& sink, observe::Events& events, observe::Metrics& metrics)
-    : body_(std::make_unique<Body>(executor, plan, std::move(placement), std::move(options), sink, events, metrics)) {}
+    : body_(std::make_unique<Body>(executor, plan, placement, std::move(options), sink, events, metrics)) {}
 
 Fleet::~Fleet() = default;
 

@@ -77,7 +77,7 @@ struct ModelStatus {
 class Fleet {
  public:
   // Everything referenced outlives the fleet.
-  Fleet(boost::asio::any_io_executor executor, const config::Plan& plan, placement::Placement placement,
+  Fleet(boost::asio::any_io_executor executor, const config::Plan& plan, const placement::Placement& placement,
         FleetOptions options, EndpointSink& sink, observe::Events& events, observe::Metrics& metrics);
   ~Fleet();
 

@@ -76,7 +76,7 @@ class Logs::State : public std::enable_shared_from_this<Logs::State> {
         observe::Metrics& metrics)
       : executor_(executor), dir_(std::move(dir)), settings_(std::move(settings)), metrics_(&metrics) {}
 
-  void Capture(Key key, Fd fd) {
+  void Capture(const Key& key, Fd fd) {
     ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
     auto run = std::make_shared<Run>(executor_, std::move(fd));
     running_[key] = run;

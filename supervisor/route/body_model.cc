@@ -235,7 +235,8 @@ class Scanner {
     if (++at_ >= text_.size()) return false;
     if (text_[at_] != 'u') return IsEscaped(text_[at_]);
     for (int i = 0; i < 4; ++i) {
-      if (++at_ >= text_.size() || !IsHex(text_[at_])) return false;
+      ++at_;
+      if (at_ >= text_.size() || !IsHex(text_[at_])) return false;
     }
     return true;
   }

@@ -49,7 +49,7 @@ class Proxy::Body {
 
   // On every io thread.
   template <class Action>
-  void Everywhere(Action action) {
+  void Everywhere(const Action& action) {
     for (auto& thread : threads) {
       asio::post(thread->io, [&thread = *thread, action] { action(thread); });
     }

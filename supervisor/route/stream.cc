@@ -117,7 +117,7 @@ asio::awaitable<Arrival> Stream::More(TimePoint deadline) {
     StartRead();
     if (until != TimePoint::max()) patience_.Set(until, [this] { Wake(); });
     auto wait = asio::async_initiate<const asio::deferred_t&, void()>(BeginWait{*this}, asio::deferred);
-    co_await std::move(wait);
+    co_await std::move(wait);  // NOLINT(performance-move-const-arg): an operation is given away
   }
 }
 

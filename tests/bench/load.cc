@@ -23,6 +23,7 @@
 #include <numeric>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "supervisor/base/fd.h"
@@ -92,7 +93,10 @@ class Load {
   }
 
   bool Open() {
-    if (requests_.empty()) return errno = ENOENT, false;
+    if (requests_.empty()) {
+      errno = ENOENT;
+      return false;
+    }
     for (int i = 0; i < options_.connections; ++i) {
       Conversation one;
       one.fd = options_.address[0] == '/' ? ConnectUnix(options_.address) : ConnectTcp(options_.address);
@@ -224,7 +228,7 @@ int main(int argc, char** argv) {
   berth::bench::Load load({argv[1], argv[2], static_cast<std::size_t>(std::atoi(what.c_str())),
                            file ? what.substr(1) : "", std::atoi(argv[4]), std::atof(argv[5])});
   if (!load.Open()) {
-    std::fprintf(stderr, "bench-load: cannot connect to %s: %s\n", argv[1], std::strerror(errno));
+    std::fprintf(stderr, "bench-load: cannot connect to %s: %s\n", argv[1], std::generic_category().message(errno).c_str());
     return 1;
   }
   load.Run();

@@ -47,7 +47,10 @@ void Say(const protocol::FromWorker& message) {
 std::string_view FieldOf(std::string_view head, std::string_view name, std::string_view lower_name) {
   auto at = head.find(name);
   std::size_t length = name.size();
-  if (at == std::string_view::npos) at = head.find(lower_name), length = lower_name.size();
+  if (at == std::string_view::npos) {
+    at = head.find(lower_name);
+    length = lower_name.size();
+  }
   if (at == std::string_view::npos) return {};
   const std::string_view rest = head.substr(at + length);
   return rest.substr(0, rest.find("\r\n"));

@@ -44,9 +44,12 @@ std::optional<Options> Parse(const std::vector<std::string_view>& arguments) {
     if (i + 1 == arguments.size()) return {};
     const std::string_view name = arguments[i], value = arguments[++i];
     const auto number = Number(value);
-    if (name == "--kept") options.kept = value;
-    else if (!number) return {};
-    else if (name == "--seed") options.seed = *number;
+    if (name == "--kept") {
+      options.kept = value;
+      continue;
+    }
+    if (!number) return {};
+    if (name == "--seed") options.seed = number;
     else if (name == "--seeds") options.seeds = *number;
     else if (name == "--from") options.from = *number;
     else return {};

@@ -31,9 +31,9 @@ using http::Response;
 using nlohmann::json;
 using Reply = std::optional<Response>;
 
-std::string HeaderOr(const Request& request, std::string_view name, std::string fallback) {
+std::string HeaderOr(const Request& request, std::string_view name, const std::string& fallback) {
   const std::string* value = request.head.Find(name);
-  return value ? *value : std::move(fallback);
+  return value ? *value : fallback;
 }
 
 // --- looking at the process ---

@@ -58,7 +58,7 @@ void JsonFields::FailType(std::string_view key, std::string_view expected, const
   Fail(Quote(key) + " is " + found.type_name() + "; " + std::string(expected) + " is needed");
 }
 
-void JsonFields::Fail(std::string message) {
+void JsonFields::Fail(const std::string& message) {
   if (!error_) error_ = Invalid(where_, ": ", message);
 }
 

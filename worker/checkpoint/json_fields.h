@@ -33,7 +33,7 @@ class JsonFields {
   const nlohmann::json& Array(std::string_view key, bool required = true);
 
   // Records a mistake found by the caller; kept only when it is the first. The message gets `where` in front.
-  void Fail(std::string message);
+  void Fail(const std::string& message);
 
   bool ok() const { return !error_; }
   const Error& error() const { return *error_; }

@@ -213,17 +213,17 @@ RequestResult FinishRequest(std::string_view bytes, const FramingFields& framing
   RequestHead head;
   head.version = VersionOf(bytes, true);
   // Framing is judged first: whatever else is wrong, smuggling is what must be counted.
-  if (auto error = ApplyFraming(framing, &head)) return *std::move(error);
+  if (auto error = ApplyFraming(framing, &head)) return std::move(*error);
   HeadParser<true> parser(head, bytes.size());
-  if (auto error = RunParser(parser, bytes)) return *std::move(error);
+  if (auto error = RunParser(parser, bytes)) return std::move(*error);
   head.method = std::move(parser.first);
   Target target = SplitTarget(parser.target);
   head.target = std::move(target.origin);
   head.path = std::move(target.path);
   head.query = std::move(target.query);
-  if (auto error = ApplyConnection(&head)) return *std::move(error);
-  if (auto error = CheckHost(head, target.authority)) return *std::move(error);
-  if (auto error = CheckExpect(&head)) return *std::move(error);
+  if (auto error = ApplyConnection(&head)) return std::move(*error);
+  if (auto error = CheckHost(head, target.authority)) return std::move(*error);
+  if (auto error = CheckExpect(&head)) return std::move(*error);
   return head;
 }
 
@@ -234,12 +234,12 @@ bool HasNoBody(int status, std::string_view method) {
 ResponseResult FinishResponse(std::string_view bytes, const FramingFields& framing, std::string_view method) {
   ResponseHead head;
   head.version = VersionOf(bytes, false);
-  if (auto error = ApplyFraming(framing, &head)) return *std::move(error);
+  if (auto error = ApplyFraming(framing, &head)) return std::move(*error);
   HeadParser<false> parser(head, bytes.size());
-  if (auto error = RunParser(parser, bytes)) return *std::move(error);
+  if (auto error = RunParser(parser, bytes)) return std::move(*error);
   head.status = parser.status;
   head.reason = std::move(parser.first);
-  if (auto error = ApplyConnection(&head)) return *std::move(error);
+  if (auto error = ApplyConnection(&head)) return std::move(*error);
   if (HasNoBody(head.status, method)) {
     head.framing = Framing::kNone;
   } else if (head.framing == Framing::kNone) {
@@ -263,7 +263,7 @@ RequestResult ParseRequestHead(std::string_view bytes, const HeadLimits& limits)
   const std::size_t skipped = bytes.substr(0, 2) == "\r\n" ? 2 : 0;
   bytes.remove_prefix(skipped);
   auto scan = ScanHead(bytes, limits, CheckRequestLine);
-  if (auto* error = std::get_if<HeadError>(&scan)) return *std::move(error);
+  if (auto* error = std::get_if<HeadError>(&scan)) return std::move(*error);
   if (std::holds_alternative<NeedMore>(scan)) return NeedMore{};
   const auto& [length, framing] = std::get<ScannedHead>(scan);
   RequestResult result = FinishRequest(bytes.substr(0, length), framing);
@@ -273,7 +273,7 @@ RequestResult ParseRequestHead(std::string_view bytes, const HeadLimits& limits)
 
 ResponseResult ParseResponseHead(std::string_view bytes, std::string_view method, const HeadLimits& limits) {
   auto scan = ScanHead(bytes, limits, CheckStatusLine);
-  if (auto* error = std::get_if<HeadError>(&scan)) return *std::move(error);
+  if (auto* error = std::get_if<HeadError>(&scan)) return std::move(*error);
   if (std::holds_alternative<NeedMore>(scan)) return NeedMore{};
   const auto& [length, framing] = std::get<ScannedHead>(scan);
   ResponseResult result = FinishResponse(bytes.substr(0, length), framing, method);

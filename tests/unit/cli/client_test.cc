@@ -175,10 +175,10 @@ TEST(PercentEncode, KeepsWhatNamesAreMadeOf) {
 }
 
 TEST(SocketPath, OptionThenVariableThenDefault) {
-  ::setenv("BERTH_SOCKET", "/from/variable.sock", 1);
+  ::setenv("BERTH_SOCKET", "/from/variable.sock", 1);  // NOLINT(concurrency-mt-unsafe): one thread
   EXPECT_EQ(SocketPath("/given.sock"), "/given.sock");
   EXPECT_EQ(SocketPath(""), "/from/variable.sock");
-  ::unsetenv("BERTH_SOCKET");
+  ::unsetenv("BERTH_SOCKET");  // NOLINT(concurrency-mt-unsafe)
   EXPECT_EQ(SocketPath("").filename(), "admin.sock");
 }
 

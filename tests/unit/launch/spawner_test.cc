@@ -125,10 +125,10 @@ TEST_F(SpawnerTest, DescriptorsThatAreTargetsThemselvesArriveInPlace) {
 }
 
 TEST_F(SpawnerTest, TheEnvironmentIsWhatWasGivenAndTheTag) {
-  ::setenv("BERTH_TEST_SECRET", "hunter2", 1);
+  ::setenv("BERTH_TEST_SECRET", "hunter2", 1);  // NOLINT(concurrency-mt-unsafe): one thread
   Script script(*spawner_, "/usr/bin/env", {"PATH=/bin", "ONE=1"});
   const std::string output = script.Output();
-  ::unsetenv("BERTH_TEST_SECRET");
+  ::unsetenv("BERTH_TEST_SECRET");  // NOLINT(concurrency-mt-unsafe)
   EXPECT_NE(output.find("ONE=1\n"), std::string::npos);
   EXPECT_NE(output.find("BERTH_SPAWN="), std::string::npos);
   EXPECT_EQ(output.find("hunter2"), std::string::npos);

@@ -54,7 +54,7 @@ TEST(WorkerEnvironment, WhichGpusIsNotTheDaemonsEnvironmentsToSay) {
 }
 
 TEST(WorkerEnvironment, TheCoreTypeFollowsTheProcessorUnlessSet) {
-  const auto with = [](std::vector<std::string> own, const char* flags) {
+  const auto with = [](const std::vector<std::string>& own, const char* flags) {
     for (const std::string& entry : WorkerEnvironment(own, flags, 1)) {
       if (entry.starts_with("OPENBLAS_CORETYPE=")) return entry.substr(18);
     }

@@ -152,7 +152,7 @@ TEST(ParseRequestHead, AbsoluteFormIsReducedToItsPath) {
 }
 
 TEST(ParseRequestHead, KeepAliveFollowsVersionAndConnection) {
-  auto keeps = [](std::string version, std::string fields) {
+  auto keeps = [](const std::string& version, const std::string& fields) {
     return Good("GET / HTTP/" + version + "\r\nHost: h\r\n" + fields + "\r\n").keep_alive;
   };
   EXPECT_TRUE(keeps("1.1", ""));
@@ -165,7 +165,7 @@ TEST(ParseRequestHead, KeepAliveFollowsVersionAndConnection) {
 }
 
 TEST(ParseRequestHead, ExpectContinueCountsOnlyWithABodyToComeIn11) {
-  auto expects = [](std::string version, std::string fields) {
+  auto expects = [](const std::string& version, const std::string& fields) {
     return Good("POST / HTTP/" + version + "\r\nHost: h\r\nExpect: 100-Continue\r\n" + fields + "\r\n")
         .expect_continue;
   };

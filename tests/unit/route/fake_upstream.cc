@@ -107,7 +107,7 @@ bool FakeUpstream::Exchange::Reply(int status, const std::string& body) {
                    std::to_string(body.size()) + "\r\n\r\n" + body);
 }
 
-FakeUpstream::FakeUpstream(std::string folder, int replica, int window, Script script) : script_(std::move(script)) {
+FakeUpstream::FakeUpstream(const std::string& folder, int replica, int window, Script script) : script_(std::move(script)) {
   endpoint = std::make_shared<launch::Endpoint>();
   endpoint->model = "m";
   endpoint->replica = replica;

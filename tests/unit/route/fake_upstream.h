@@ -48,7 +48,7 @@ class FakeUpstream {
   // Serves one request; false: hang up.
   using Script = std::function<bool(Exchange&)>;
 
-  FakeUpstream(std::string folder, int replica, int window, Script script);
+  FakeUpstream(const std::string& folder, int replica, int window, Script script);
   ~FakeUpstream();
   std::shared_ptr<launch::Endpoint> endpoint;
   std::atomic<int> requests{0};

@@ -18,7 +18,7 @@ config::Plan TwoModels() {
   return plan;
 }
 
-http::RequestHead Head(std::string method, std::string target, std::vector<http::Field> fields = {}) {
+http::RequestHead Head(std::string method, const std::string& target, std::vector<http::Field> fields = {}) {
   http::RequestHead head;
   head.method = std::move(method);
   head.target = target;

@@ -29,7 +29,7 @@ std::vector<Case> Cases() {
       {"null", "As It \t Is", "As It \t Is"},
       {kUncased, "", ""},
       {kUncased, "Hello, World!", "hello, world!"},
-      {kUncased, std::string("a\0b\x01 c\x7F\x0B\x0C|", 11), "ab c|"},
+      {kUncased, std::string("a\0b\x01 c\x7F\x0B\x0C|", 10), "ab c|"},
       {kUncased, "a\tb\nc\rd", "a b c d"},
       {kUncased, "a\u00A0b\u2003c\u3000d", "a b c d"},
       {kUncased, "a\u2028b\u2029c", "a b c"},
