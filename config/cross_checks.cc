@@ -1,66 +1,12 @@
 #include <algorithm>
+#include <functional>
 #include <map>
 
-#include "config/draft.h"
+#include "config/draft_queries.h"
 #include "supervisor/base/suggest.h"
 
 namespace berth::config {
 namespace {
-
-struct Position {
-  int line = 0;
-  int column = 0;
-};
-
-// What the plan says for a model's key: at the model, or in `defaults`; nullptr when it says nothing.
-const Given* Find(const Draft& draft, std::size_t model, std::string_view path) {
-  for (const Section* section : {&draft.models[model].given, &draft.defaults}) {
-    for (const auto& [key, given] : *section) {
-      if (key->path == path) return &given;
-    }
-  }
-  return nullptr;
-}
-
-// Where that stands; at the model's name when the plan says nothing.
-Position Where(const Draft& draft, std::size_t model, std::string_view path) {
-  if (const Given* given = Find(draft, model, path)) return {given->line, given->column};
-  return {draft.models[model].line, draft.models[model].column};
-}
-
-// What to call it: "models.bge.memory", "defaults.memory".
-std::string Label(const Draft& draft, std::size_t model, std::string_view path) {
-  if (const Given* given = Find(draft, model, path)) return given->label;
-  const std::string name = Shortened(draft.plan.models[model].name);
-  return std::string("models.").append(name).append(path.substr(kModels.size()));
-}
-
-// The entries of a list of a model, with their positions.
-std::vector<Item> Items(const Draft& draft, std::size_t model, std::string_view path) {
-  const Given* given = Find(draft, model, path);
-  return given != nullptr && given->value ? given->value->items : std::vector<Item>();
-}
-
-std::string DidYouMean(const std::string& word, const std::vector<std::string>& names) {
-  const std::string near = Nearest(word, names);
-  return near.empty() ? "" : "; did you mean \"" + near + "\"?";
-}
-
-// A name is a part of URLs, of log file names and of labels.
-std::string WhatIsWrongWithName(std::string_view name) {
-  const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '/' || c == '-';
-  };
-  if (name.empty()) return "a name cannot be empty";
-  if (name.size() > 128) return "a name has at most 128 letters, this one " + std::to_string(name.size());
-  if (!std::ranges::all_of(name, fits)) return "a name has only letters, digits and . _ / -";
-  const std::string slashes = std::string("/").append(name).append("/");
-  if (slashes.find("//") != std::string::npos || slashes.find("/.") != std::string::npos) {
-    return "no part of a name between slashes may be empty or begin with a dot";
-  }
-  return "";
-}
 
 void CheckNames(const Draft& draft, Complaints& complaints) {
   for (std::size_t i = 0; i < draft.models.size(); ++i) {
@@ -110,30 +56,14 @@ void CheckDevices(const Draft& draft, Complaints& complaints) {
   }
 }
 
-std::size_t IndexOf(const Plan& plan, const std::string& name) {
-  return static_cast<std::size_t>(std::ranges::find(plan.models, name, &Model::name) - plan.models.begin());
-}
-
 void CheckDependency(const Draft& draft, std::size_t model, const Item& item, Complaints& complaints) {
   const Plan& plan = draft.plan;
-  const std::string label = Label(draft, model, "models.*.after") + ": ";
-  const std::size_t other = IndexOf(plan, item.text);
-  if (other < plan.models.size()) {
-    if (plan.models[model].start == Start::kBoot && plan.models[other].start == Start::kManual) {
-      complaints.Add(item.line, item.column,
-                     label + Quoted(item.text) + " is started by hand (start: manual), so a model that starts at "
-                                                 "boot would wait for it; give both the same start");
-    }
-    return;
-  }
-  if (const Model* aliased = FindModel(plan, item.text)) {
-    complaints.Add(item.line, item.column,
-                   label + Quoted(item.text) + " is an alias; write the model's name, \"" + aliased->name + "\"");
-    return;
-  }
-  std::vector<std::string> names;
-  for (const Model& candidate : plan.models) names.push_back(candidate.name);
-  complaints.Add(item.line, item.column, label + "no model " + Quoted(item.text) + DidYouMean(item.text, names));
+  const std::string label = Label(draft, model, "models.*.after");
+  const auto other = ModelNamed(draft, item, label, complaints);
+  if (!other || plan.models[model].start != Start::kBoot || plan.models[*other].start != Start::kManual) return;
+  complaints.Add(item.line, item.column,
+                 label + ": " + Quoted(item.text) + " is started by hand (start: manual), so a model that starts at "
+                                                    "boot would wait for it; give both the same start");
 }
 
 // Follows `after` from model to model; a model met again while it is still open closes a cycle.
@@ -167,7 +97,8 @@ class CycleSearch {
         continue;
       }
       const Item& item = step.after[step.next++];
-      const std::size_t other = IndexOf(draft_.plan, item.text);
+      const auto found = std::ranges::find(draft_.plan.models, item.text, &Model::name);
+      const auto other = static_cast<std::size_t>(found - draft_.plan.models.begin());
       if (other >= state_.size()) continue;
       if (state_[other] == State::kOpen) Report(other, item);
       if (state_[other] == State::kNew) Open(other);
@@ -207,9 +138,9 @@ const Device* Roomiest(const Draft& draft, const Model& model, Field field) {
   const Device* best = nullptr;
   for (std::size_t i = 0; i < draft.devices.size(); ++i) {
     const Device& device = draft.plan.devices[i];
-    if (!draft.devices[i].readable || std::ranges::find(model.devices, device.name) == model.devices.end()) continue;
-    if (device.memory.count == 0 || device.threads == 0) return nullptr;  // its own keys are wrong
-    if (best == nullptr || best->*field < device.*field) best = &device;
+    if (std::ranges::find(model.devices, device.name) == model.devices.end()) continue;
+    if (device.capacity().count == 0 || device.threads == 0) return nullptr;  // its own keys are wrong, or all that it has
+    if (best == nullptr || std::invoke(field, *best) < std::invoke(field, device)) best = &device;
   }
   return best;
 }
@@ -217,12 +148,12 @@ const Device* Roomiest(const Draft& draft, const Model& model, Field field) {
 void CheckBudgets(const Draft& draft, Complaints& complaints) {
   for (std::size_t i = 0; i < draft.models.size(); ++i) {
     const Model& model = draft.plan.models[i];
-    const Device* memory = Roomiest(draft, model, &Device::memory);
-    if (memory != nullptr && model.memory > memory->memory) {
+    const Device* memory = Roomiest(draft, model, &Device::capacity);
+    if (memory != nullptr && model.memory > memory->capacity()) {
       const Position at = Where(draft, i, "models.*.memory");
       complaints.Add(at.line, at.column,
                      Label(draft, i, "models.*.memory") + ": one replica needs " + FormatBytes(model.memory) + ", but " +
-                         memory->name + " has " + FormatBytes(memory->memory) + " in all; lower it, or raise devices." +
+                         memory->name + " has " + FormatBytes(memory->capacity()) + " in all; lower it, or raise devices." +
                          memory->name + ".memory");
     }
     const Device* threads = Roomiest(draft, model, &Device::threads);
@@ -234,13 +165,6 @@ void CheckBudgets(const Draft& draft, Complaints& complaints) {
                          "; lower it, or raise devices." + threads->name + ".threads");
     }
   }
-}
-
-Position WhereServer(const Draft& draft, std::string_view path) {
-  for (const auto& [key, given] : draft.server) {
-    if (key->path == path) return {given.line, given.column};
-  }
-  return {};
 }
 
 void CheckAdminPath(const Draft& draft, Complaints& complaints) {
@@ -285,7 +209,9 @@ void CheckDraft(const Draft& draft, Complaints& complaints) {
   CheckAliases(draft, complaints);
   CheckDevices(draft, complaints);
   CheckAfter(draft, complaints);
+  CheckDevicesThemselves(draft, complaints);
   CheckBudgets(draft, complaints);
+  CheckRules(draft, complaints);
   CheckAdminPath(draft, complaints);
   CheckAdminName(draft, complaints);
   CheckListeners(draft, complaints);

@@ -12,7 +12,7 @@ struct Named {
   Section given;
   int line = 0;
   int column = 0;
-  bool readable = true;  // false: a device that this version does not serve
+  bool stands_in = false;  // a device of Host::hardware
 };
 
 struct Draft {

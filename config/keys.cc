@@ -16,18 +16,33 @@ Enum FromName(const std::string& text, const std::array<Enum, N>& all) {
 constexpr std::array kKinds{Kind::kEmbedding, Kind::kLlm, Kind::kSpeech};
 constexpr std::array kBalances{Balance::kLeastLoaded, Balance::kRoundRobin, Balance::kRandom};
 constexpr std::array kStarts{Start::kBoot, Start::kManual};
+constexpr std::array kSharings{Sharing::kShared, Sharing::kExclusive};
+constexpr std::array kSpreads{Spread::kSpread, Spread::kPack};
+constexpr std::array kOnFailures{OnFailure::kContinue, OnFailure::kStop};
 
 int Int(const Value& v) { return static_cast<int>(v.number); }
 
-std::vector<std::string> Texts(const Value& v) {
+std::vector<std::string> Texts(const std::vector<Item>& items) {
   std::vector<std::string> texts;
-  for (const Item& item : v.items) texts.push_back(item.text);
+  for (const Item& item : items) texts.push_back(item.text);
   return texts;
+}
+std::vector<std::string> Texts(const Value& v) { return Texts(v.items); }
+
+std::vector<std::vector<std::string>> Groups(const Value& v) {
+  std::vector<std::vector<std::string>> groups;
+  for (const auto& group : v.groups) groups.push_back(Texts(group));
+  return groups;
 }
 
 void StoreOrder(Target& t, const Value& v) {
-  t.plan->order.clear();
-  for (const Item& item : v.items) t.plan->order.push_back(FromName(item.text, kKinds));
+  t.plan->rules.order.clear();
+  for (const Item& item : v.items) t.plan->rules.order.push_back(FromName(item.text, kKinds));
+}
+
+template <Kind kind>
+void StoreMost(Target& t, const Value& v) {
+  t.plan->rules.max_per_device[kind] = Int(v);
 }
 
 constexpr Key kKeys[] = {
@@ -129,14 +144,29 @@ constexpr Key kKeys[] = {
      .sentence = "After SIGTERM, how long running requests may still take.",
      .store = [](Target& t, const Value& v) { t.plan->server.drain = v.time; }},
 
+    {.path = "devices.*.cuda",
+     .type = Type::kText,
+     .otherwise = "none: the device is the CPU, and is called cpu",
+     .example = "GPU-5f1c2b3a-0000-0000-0000-000000000000",
+     .sentence = "Makes the device a GPU: its UUID, or the beginning of it, the UUID of a MIG instance, or the GPU's "
+                 "index in PCI bus order.",
+     .store = [](Target& t, const Value& v) { t.device->cuda = v.text; }},
     {.path = "devices.*.memory",
      .type = Type::kSize,
-     .otherwise = "seven eighths of the machine's memory, or of the cgroup's limit when that is lower",
+     .otherwise = "of the CPU seven eighths of the machine's memory, or of the cgroup's limit when that is lower; of "
+                  "a GPU all that it has",
      .example = "12GiB",
      .least = "16MiB",
      .most = "1024TiB",
-     .sentence = "What all replicas on the device together may reserve.",
+     .sentence = "What all replicas on the device together may reserve, `reserve` included.",
      .store = [](Target& t, const Value& v) { t.device->memory = v.bytes; }},
+    {.path = "devices.*.reserve",
+     .type = Type::kSize,
+     .preset = "0B",
+     .least = "0B",
+     .most = "1024TiB",
+     .sentence = "Of `memory`, what is kept free for others.",
+     .store = [](Target& t, const Value& v) { t.device->reserve = v.bytes; }},
     {.path = "devices.*.threads",
      .type = Type::kInteger,
      .otherwise = "the usable cores",
@@ -153,6 +183,47 @@ constexpr Key kKeys[] = {
      .choices = "embedding|llm|speech",
      .sentence = "Kinds load in this order at boot; kinds that are not listed come last.",
      .store = StoreOrder},
+    {.path = "rules.max_per_device.embedding",
+     .type = Type::kInteger,
+     .otherwise = "no limit",
+     .example = "4",
+     .least = "1",
+     .most = "1000",
+     .sentence = "How many replicas of embedding models one device may hold.",
+     .store = StoreMost<Kind::kEmbedding>},
+    {.path = "rules.max_per_device.speech",
+     .type = Type::kInteger,
+     .otherwise = "no limit",
+     .example = "2",
+     .least = "1",
+     .most = "1000",
+     .sentence = "How many replicas of speech models one device may hold.",
+     .store = StoreMost<Kind::kSpeech>},
+    {.path = "rules.max_per_device.llm",
+     .type = Type::kInteger,
+     .otherwise = "no limit",
+     .example = "1",
+     .least = "1",
+     .most = "1000",
+     .sentence = "How many replicas of language models one device may hold.",
+     .store = StoreMost<Kind::kLlm>},
+    {.path = "rules.apart",
+     .type = Type::kGroups,
+     .preset = "[]",
+     .sentence = "Lists of models: no replica of one is ever on a device with a replica of another of its list.",
+     .store = [](Target& t, const Value& v) { t.plan->rules.apart = Groups(v); }},
+    {.path = "rules.together",
+     .type = Type::kGroups,
+     .preset = "[]",
+     .sentence = "Lists of models: replica 0 of each is on the same device, replica 1 of each, and so on.",
+     .store = [](Target& t, const Value& v) { t.plan->rules.together = Groups(v); }},
+    {.path = "rules.on_failure",
+     .type = Type::kChoice,
+     .preset = "continue",
+     .choices = "continue|stop",
+     .sentence = "At boot, when a model does not become ready: `continue` with those that load after it, or `stop` until "
+                 "it is ready.",
+     .store = [](Target& t, const Value& v) { t.plan->rules.on_failure = FromName(v.text, kOnFailures); }},
 
     {.path = "models.*.kind",
      .type = Type::kChoice,
@@ -223,6 +294,28 @@ constexpr Key kKeys[] = {
      .choices = "boot|manual",
      .sentence = "`boot`: starts with the daemon. `manual`: waits for `berth start`.",
      .store = [](Target& t, const Value& v) { t.model->start = FromName(v.text, kStarts); }},
+    {.path = "models.*.sharing",
+     .type = Type::kChoice,
+     .preset = "shared",
+     .choices = "shared|exclusive",
+     .restarts = Restarts::kReplicas,
+     .sentence = "`exclusive`: each replica is alone on its device.",
+     .store = [](Target& t, const Value& v) { t.model->sharing = FromName(v.text, kSharings); }},
+    {.path = "models.*.spread",
+     .type = Type::kChoice,
+     .preset = "spread",
+     .choices = "spread|pack",
+     .restarts = Restarts::kReplicas,
+     .sentence = "Where a replica goes when there is a choice: to the device with the most free memory, or, `pack`, to "
+                 "the one with the least on which it still fits.",
+     .store = [](Target& t, const Value& v) { t.model->spread = FromName(v.text, kSpreads); }},
+    {.path = "models.*.priority",
+     .type = Type::kInteger,
+     .preset = "0",
+     .least = "-1000",
+     .most = "1000",
+     .sentence = "Of the models of one wave, the one with the higher priority is placed and loads first.",
+     .store = [](Target& t, const Value& v) { t.model->priority = Int(v); }},
     {.path = "models.*.required",
      .type = Type::kFlag,
      .otherwise = "true where `start` is boot",
@@ -337,11 +430,13 @@ std::string_view TypeName(Type type) {
     case Type::kInteger: return "a whole number";
     case Type::kSize: return "a size";
     case Type::kTime: return "a time";
+    case Type::kText: return "a word";
     case Type::kPath: return "a path";
     case Type::kAddress: return "host:port";
     case Type::kChoice: return "one of";
     case Type::kChoices: return "a list of";
     case Type::kNames: return "a list of names";
+    case Type::kGroups: return "a list of lists of names";
     case Type::kTimeRange: return "two times, [least, most]";
     case Type::kRate: return "a count in a time";
   }

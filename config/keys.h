@@ -18,11 +18,13 @@ enum class Type {
   kInteger,
   kSize,        // 2GiB
   kTime,        // 10ms
+  kText,        // a word
   kPath,        // absolute, or relative to the plan's folder
   kAddress,     // host:port
   kChoice,      // one of `choices`
   kChoices,     // a list of them, each at most once
   kNames,       // a list of names, each at most once
+  kGroups,      // a list of lists of at least two names
   kTimeRange,   // [1s, 60s]: least, most
   kRate,        // 5 in 10m
 };
@@ -44,10 +46,11 @@ struct Value {
   Bytes bytes;                 // kSize
   Duration time{};             // kTime; kTimeRange: the least; kRate: within
   Duration time_most{};        // kTimeRange
-  std::string text;            // kChoice
+  std::string text;            // kChoice, kText
   std::filesystem::path path;  // kPath
   Address address;             // kAddress
   std::vector<Item> items;     // kChoices, kNames
+  std::vector<std::vector<Item>> groups;  // kGroups
 };
 
 // Where a value goes; only the pointer of the key's section is set.

@@ -9,6 +9,10 @@
 namespace berth::config {
 namespace {
 
+// Far beyond any host; what a plan can make the daemon hold grows with their product.
+constexpr std::size_t kMostDevices = 256;
+constexpr std::size_t kMostModels = 4096;
+
 // The document, walked once: fills the draft and collects what is wrong.
 class PlanReader {
  public:
@@ -68,30 +72,36 @@ class PlanReader {
       RefuseRepetitions(*devices_, "devices", reading_.complaints);
       for (const Node& node : devices_->items) FillDevice(node);
     }
+    for (const auto& [name, memory] : host_.hardware) AddDevice(name, {});
     if (draft_.plan.devices.empty()) AddDevice("cpu", {});
   }
 
   void FillDevice(const Node& node) {
     const std::string label = "devices." + Shortened(node.key);
-    Named named{{}, node.key_line, node.key_column, true};
-    if (node.key != "cpu") {
-      named.readable = false;
-      const auto cuda = std::ranges::find(node.items, "cuda", &Node::key);
-      if (cuda != node.items.end()) {
-        RefuseUnknown(*cuda, std::string(kDevices), label, reading_.complaints);
-      } else {
-        reading_.complaints.Add(node.key_line, node.key_column,
-                                "unknown device " + Quoted(node.key) + "; this version serves on \"cpu\" only");
-      }
-    } else if (IsSection(node, label + ": expected a section with memory and threads")) {
+    Named named{{}, node.key_line, node.key_column};
+    if (IsSection(node, label + ": expected a section with cuda, memory, …")) {
       ReadSection(node, std::string(kDevices), label, named.given, reading_);
     }
     AddDevice(node.key, std::move(named));
   }
 
+  const Bytes* Hardware(const std::string& device) const {
+    for (const auto& [name, memory] : host_.hardware) {
+      if (name == device) return &memory;
+    }
+    return nullptr;
+  }
+
   void AddDevice(const std::string& name, Named named) {
     if (std::ranges::find(draft_.plan.devices, name, &Device::name) != draft_.plan.devices.end()) return;
-    Device device{name, Bytes{host_.memory.count / 8 * 7}, host_.cores};
+    if (draft_.plan.devices.size() == kMostDevices) {
+      reading_.complaints.Add(named.line, named.column, "devices: a plan has at most " + std::to_string(kMostDevices));
+    }
+    if (draft_.plan.devices.size() >= kMostDevices) return;
+    Device device;
+    device.name = name;
+    device.threads = host_.cores;
+    if (name == "cpu") device.memory = Bytes{host_.memory.count / 8 * 7};
     // A key that is wrong leaves nothing to compare budgets with.
     for (const auto& [key, given] : named.given) {
       Target target{.device = &device};
@@ -100,6 +110,10 @@ class PlanReader {
     const Section none;
     const Filling filling{named.given, none, "devices." + Shortened(name), named.line, named.column};
     Fill(kDevices, filling, Target{.device = &device}, reading_.complaints);
+    if (const Bytes* memory = Hardware(name)) {
+      device.memory = *memory;
+      named.stands_in = true;
+    }
     draft_.plan.devices.push_back(std::move(device));
     draft_.devices.push_back(std::move(named));
   }
@@ -122,7 +136,11 @@ class PlanReader {
   void FillModel(const Node& node) {
     const std::string label = "models." + Shortened(node.key);
     if (std::ranges::find(draft_.plan.models, node.key, &Model::name) != draft_.plan.models.end()) return;
-    Named named{{}, node.key_line, node.key_column, true};
+    if (draft_.plan.models.size() == kMostModels) {
+      reading_.complaints.Add(node.key_line, node.key_column, "models: a plan has at most " + std::to_string(kMostModels));
+    }
+    if (draft_.plan.models.size() >= kMostModels) return;
+    Named named{{}, node.key_line, node.key_column};
     Model model;
     model.name = node.key;
     for (const Device& device : draft_.plan.devices) model.devices.push_back(device.name);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -31,9 +32,12 @@ std::string Format(const Mistakes& mistakes);
 // What parsing needs to know of the host; tests bring their own.
 struct Host {
   Bytes memory;                         // default of devices.cpu.memory: seven eighths of it
-  int cores = 1;                        // default of devices.cpu.threads
+  int cores = 1;                        // default of devices.*.threads
   std::filesystem::path runtime_dir;    // default folder of server.admin
   std::function<std::optional<std::string>(const std::string&)> getenv;  // for ${VAR}
+  // Devices that stand in for what this machine may not have: their memory replaces that of the plan's devices of
+  // the same name; others are added.
+  std::vector<std::pair<std::string, Bytes>> hardware = {};
 };
 // This machine: physical memory (or the cgroup's limit when lower), usable cores, and the runtime folder of
 // DESIGN §4 (/run/berth as root, $XDG_RUNTIME_DIR/berth, else /tmp/berth-$UID).

@@ -30,6 +30,12 @@ std::string_view Name(Start start) {
   return "";
 }
 
+std::string_view Name(Sharing sharing) { return sharing == Sharing::kExclusive ? "exclusive" : "shared"; }
+
+std::string_view Name(Spread spread) { return spread == Spread::kPack ? "pack" : "spread"; }
+
+std::string_view Name(OnFailure on_failure) { return on_failure == OnFailure::kStop ? "stop" : "continue"; }
+
 std::string Format(const Address& address) {
   const bool ipv6 = address.host.find(':') != std::string::npos;
   return (ipv6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);

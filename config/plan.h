@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,11 +20,17 @@ namespace berth::config {
 enum class Kind { kEmbedding, kLlm, kSpeech };
 enum class Balance { kLeastLoaded, kRoundRobin, kRandom };
 enum class Start { kBoot, kManual };
+enum class Sharing { kShared, kExclusive };  // exclusive: alone on its device
+enum class Spread { kSpread, kPack };        // the freest device first, or the fullest on which it fits
+enum class OnFailure { kContinue, kStop };
 
 // "embedding", "llm", "speech"; "least_loaded", …; "boot", "manual".
 std::string_view Name(Kind kind);
 std::string_view Name(Balance balance);
 std::string_view Name(Start start);
+std::string_view Name(Sharing sharing);
+std::string_view Name(Spread spread);
+std::string_view Name(OnFailure on_failure);
 
 // host:port of a TCP listener. Port 0 asks the kernel for a free one (tests); the log says which.
 struct Address {
@@ -53,11 +60,25 @@ struct Server {
   Duration drain{};                   // SIGTERM: how long running requests may still take
 };
 
-// One device: in this version always the CPU.
+// One device: the CPU, or a GPU.
 struct Device {
   std::string name;
-  Bytes memory;     // what all replicas on it together may reserve
+  Bytes memory;     // of a GPU, 0: all that it has, which only its driver can tell
   int threads = 0;  // the most compute threads one replica on it may have
+  std::string cuda = {};  // of a GPU: its UUID, a MIG instance's UUID, or its index in PCI bus order
+  Bytes reserve = {};     // of `memory`, kept free for others
+
+  // What all replicas on it together may reserve; of a GPU whose memory is not known yet, 0.
+  Bytes capacity() const { return memory > reserve ? memory - reserve : Bytes{}; }
+};
+
+// Who may be where beside whom, and in which order models load.
+struct Rules {
+  std::vector<Kind> order;             // kinds load in this order on each device at boot
+  std::map<Kind, int> max_per_device;  // how many replicas of a kind one device may hold
+  std::vector<std::vector<std::string>> apart;     // no replica of one on a device with any of the others
+  std::vector<std::vector<std::string>> together;  // replica i of one beside replica i of the others
+  OnFailure on_failure = OnFailure::kContinue;     // at boot, what follows a model that fails
 };
 
 struct Batching {
@@ -87,6 +108,9 @@ struct Model {
   Balance balance = Balance::kLeastLoaded;
   std::vector<std::string> after;
   Start start = Start::kBoot;
+  Sharing sharing = Sharing::kShared;
+  Spread spread = Spread::kSpread;
+  int priority = 0;                   // within a wave, the higher is placed and loads first
   bool required = false;
   bool matryoshka = false;            // embeddings may be cut to a request's `dimensions`
   Batching batching;
@@ -101,7 +125,7 @@ struct Plan {
   int version = 1;
   Server server;
   std::vector<Device> devices;
-  std::vector<Kind> order;            // rules.order: kinds load in this order on each device at boot
+  Rules rules;
   std::vector<Model> models;          // in the order of the file
 };
 

@@ -37,8 +37,9 @@ struct Part {
 constexpr Part kParts[] = {
     {"version", "Top level", ""},
     {"server.", "server", "The daemon itself."},
-    {kDevices, "devices", "What replicas run on. This version knows one device, `cpu`, which is there by default."},
-    {"rules.", "rules", "What holds for all models."},
+    {kDevices, "devices", "What replicas run on, each in a section named after it: `cpu`, which is there by default, and GPUs, which have "
+     "the key `cuda`. The worker of this version serves on the CPU; GPUs can be planned for."},
+    {"rules.", "rules", "Which models load first, and which may share a device."},
     {kModels, "models and defaults",
      "Under `models`, each model has a section named after it. A name has letters, digits and `. _ / -`, at most "
      "128, and no part between slashes is empty or begins with a dot. Every key below may also stand under "

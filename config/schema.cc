@@ -33,12 +33,17 @@ Json SchemaOf(const Key& key) {
                          {"maximum", std::stoll(std::string(key.most))}});
     case Type::kSize: return Ref("size");
     case Type::kTime: return Ref("time");
+    case Type::kText: return {{"type", {"string", "integer"}}};  // a GPU's index is one
     case Type::kPath: return {{"type", "string"}, {"minLength", 1}};
     case Type::kAddress: return OrVariable(Text("^.+:[0-9]+$"));
     case Type::kChoice: return OrVariable({{"enum", Choices(key)}});
     case Type::kChoices:
       return {{"type", "array"}, {"items", OrVariable({{"enum", Choices(key)}})}, {"uniqueItems", true}};
     case Type::kNames: return {{"type", "array"}, {"items", Ref("name")}, {"uniqueItems", true}};
+    case Type::kGroups: {
+      const Json group = {{"type", "array"}, {"items", Ref("name")}, {"uniqueItems", true}, {"minItems", 2}};
+      return {{"type", "array"}, {"items", group}};
+    }
     case Type::kTimeRange:
       return {{"type", "array"}, {"items", Ref("time")}, {"minItems", 2}, {"maxItems", 2}};
     case Type::kRate: return OrVariable(Text("^[0-9]+ in [0-9]+(\\.[0-9]+)?(us|ms|s|m|h)$"));
@@ -58,6 +63,7 @@ Json PresetJson(const Key& key) {
       for (const Item& item : value.items) list.push_back(item.text);
       return list;
     }
+    case Type::kGroups: return Json::array();
     case Type::kTimeRange: return {FormatDuration(value.time), FormatDuration(value.time_most)};
     default: return key.preset;
   }
@@ -108,7 +114,7 @@ std::string JsonSchema() {
   model["required"] = required;
   Json names = {{"type", "object"}, {"minProperties", 1}, {"propertyNames", {{"pattern", "^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$"}, {"maxLength", 128}}}};
   names["additionalProperties"] = Ref("model");
-  plan["properties"]["devices"] = {{"type", {"object", "null"}}, {"additionalProperties", false}, {"properties", {{"cpu", device}}}};
+  plan["properties"]["devices"] = {{"type", {"object", "null"}}, {"additionalProperties", false}, {"properties", {{"cpu", device}}}, {"patternProperties", {{"^[A-Za-z0-9_][A-Za-z0-9._-]*$", device}}}};
   plan["properties"]["defaults"] = defaults;
   plan["properties"]["models"] = names;
   plan["type"] = "object";

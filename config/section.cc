@@ -57,7 +57,6 @@ std::string Elsewhere(const std::string& name, const std::string& pattern, bool 
 
 std::string Hint(const Node& node, const std::string& pattern, const std::string& label) {
   if (node.key == "<<") return "; YAML's merge keys are not supported: put what models share under \"defaults\"";
-  if (node.key == "cuda" && pattern == kDevices) return ": this version serves on the CPU; GPUs come with a later one";
   const bool defaults = label.starts_with(kDefaults);
   const std::vector<std::string> siblings = Siblings(pattern, defaults);
   const std::string elsewhere = Elsewhere(node.key, pattern, defaults);

@@ -49,6 +49,7 @@ class Reader {
     switch (key_.type) {
       case Type::kChoices: return ReadList(node, std::string("[").append(Join(Choices(key_))).append("]"));
       case Type::kNames: return ReadList(node, key_.example.empty() ? "[a, b]" : std::string(key_.example));
+      case Type::kGroups: return ReadGroups(node);
       case Type::kTimeRange: return ReadRange(node);
       default: return ReadScalar(node);
     }
@@ -113,6 +114,7 @@ class Reader {
         return keep(ParseInteger(text), value.number);
       case Type::kSize: return keep(ParseBytes(text), value.bytes);
       case Type::kTime: return keep(ParseDuration(text), value.time);
+      case Type::kText: return keep(Word(text), value.text);
       case Type::kPath: return keep(Path(text), value.path);
       case Type::kAddress: return keep(ParseAddress(text), value.address);
       case Type::kChoice: return keep(Choice(text), value.text);
@@ -125,6 +127,12 @@ class Reader {
     if (text == "true") return true;
     if (text == "false") return false;
     return Invalid("expected true or false, got ", Quoted(text));
+  }
+
+  static Result<std::string> Word(const std::string& text) {
+    const auto fits = [](char c) { return c > ' ' && c < 0x7f; };
+    if (!text.empty() && text.size() <= 128 && std::ranges::all_of(text, fits)) return text;
+    return Invalid("expected a word of at most 128 visible ASCII characters, got ", Quoted(text));
   }
 
   Result<std::string> Choice(const std::string& text) const {
@@ -185,6 +193,22 @@ class Reader {
     } else {
       items.push_back({std::move(*text), item.line, item.column});
     }
+  }
+
+  std::optional<Value> ReadGroups(const Node& node) {
+    constexpr std::string_view kExample = "expected lists of at least two names, such as [[a, b]]";
+    if (node.type != Node::Type::kList) return Wrong(node, kExample);
+    Value value;
+    for (const Node& group : node.items) {
+      std::vector<Item> items;
+      if (group.type != Node::Type::kList || group.items.size() < 2) {
+        Wrong(group, kExample);
+        continue;
+      }
+      for (const Node& item : group.items) ReadItem(item, items);
+      value.groups.push_back(std::move(items));
+    }
+    return value;  // without its bad entries, so that the cross checks see the good ones
   }
 
   std::optional<Value> ReadRange(const Node& node) {

@@ -146,8 +146,24 @@ def check_coroutines(path, lines):
                    f"T& from its owner")
 
 
+# A table that says which test would notice what: each must be there.
+NAMED_TEST = re.compile(r"`(?:(\w+)\.([A-Z]\w+)|(test_\w+\.py): (test_\w+))`")
+
+
+def check_named_tests():
+    table = "tests/README.md"
+    unit = "\n".join(path.read_text() for path in (ROOT / "tests/unit").rglob("*_test.cc"))
+    for number, line in enumerate((ROOT / table).read_text().splitlines(), 1):
+        for suite, case, file, function in NAMED_TEST.findall(line):
+            script = ROOT / "tests/integration" / file if file else None
+            there = (f"def {function}(" in script.read_text() if script and script.exists() else
+                     re.search(rf"TEST(?:_[FP])?\({suite}, {case}\)", unit) is not None)
+            if not there:
+                yield f"{table}:{number}: there is no test {suite + '.' + case if suite else file + ': ' + function}"
+
+
 def main():
-    breaches = []
+    breaches = [*check_named_tests()]
     for path in sources():
         if not (ROOT / path).exists():
             continue

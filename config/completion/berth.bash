@@ -7,6 +7,7 @@ _berth_options() {
     start | stop | restart | shutdown) echo "$always --wait -w" ;;
     logs) echo "$always --follow -f --tail -n --previous -p" ;;
     events) echo "$always --follow -f --tail -n" ;;
+    plan) echo "$always --device -d" ;;
     *) echo "$always" ;;
   esac
 }
@@ -23,7 +24,7 @@ _berth() {
   for ((i = 1; i < COMP_CWORD; ++i)); do
     case ${COMP_WORDS[i]} in
       --socket | -s) socket=(--socket "${COMP_WORDS[++i]}") ;;
-      --tail | -n) ((++i)) ;;
+      --tail | -n | --device | -d) ((++i)) ;;
       -*) ;;
       *) [[ -n $command ]] || command=${COMP_WORDS[i]} ;;
     esac
@@ -32,7 +33,7 @@ _berth() {
   COMPREPLY=()
   case $before in
     --socket | -s) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
-    --tail | -n) return ;;
+    --tail | -n | --device | -d) return ;;
   esac
   if [[ $word == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(_berth_options "$command")" -- "$word")

@@ -40,6 +40,22 @@ Json RenderRestart(const config::Restart& restart) {
           {"give_up", std::to_string(restart.give_up_count) + " in " + FormatDuration(restart.give_up_window)}};
 }
 
+Json Render(const config::Device& device) {
+  Json json = {{"memory", Spell(device.memory)}, {"reserve", Spell(device.reserve)}, {"threads", device.threads}};
+  if (!device.cuda.empty()) json["cuda"] = device.cuda;
+  return json;
+}
+
+Json Render(const config::Rules& rules) {
+  Json most = Json::object();
+  for (const auto& [kind, count] : rules.max_per_device) most[std::string(Name(kind))] = count;
+  return {{"order", Names(rules.order)},
+          {"max_per_device", std::move(most)},
+          {"apart", rules.apart},
+          {"together", rules.together},
+          {"on_failure", Name(rules.on_failure)}};
+}
+
 }  // namespace
 
 Json Render(const config::Model& model) {
@@ -53,6 +69,9 @@ Json Render(const config::Model& model) {
           {"balance", Name(model.balance)},
           {"after", model.after},
           {"start", Name(model.start)},
+          {"sharing", Name(model.sharing)},
+          {"spread", Name(model.spread)},
+          {"priority", model.priority},
           {"required", model.required},
           {"matryoshka", model.matryoshka},
           {"batching",
@@ -66,15 +85,13 @@ Json Render(const config::Model& model) {
 
 Json Render(const config::Plan& plan) {
   Json devices = Json::object();
-  for (const config::Device& device : plan.devices) {
-    devices[device.name] = {{"memory", Spell(device.memory)}, {"threads", device.threads}};
-  }
+  for (const config::Device& device : plan.devices) devices[device.name] = Render(device);
   Json models = Json::object();
   for (const config::Model& model : plan.models) models[model.name] = Render(model);
   return {{"version", plan.version},
           {"server", Render(plan.server)},
           {"devices", std::move(devices)},
-          {"rules", {{"order", Names(plan.order)}}},
+          {"rules", Render(plan.rules)},
           {"models", std::move(models)}};
 }
 

@@ -34,6 +34,17 @@ Status StoreWait(Invocation& invocation, const std::string& value) {
   return Ok();
 }
 
+// "h200=141GiB"
+Status StoreDevice(Invocation& invocation, const std::string& value) {
+  const std::size_t equals = value.find('=');
+  if (equals == 0 || equals == std::string::npos) return Invalid("--device ", value, " is not NAME=SIZE, such as h200=141GiB");
+  const auto size = ParseBytes(value.substr(equals + 1));
+  if (!size) return Invalid("--device ", value, ": ", size.error().message);
+  if (*size < MiB(16)) return Invalid("--device ", value, " is less than 16MiB");
+  invocation.hardware.emplace_back(value.substr(0, equals), *size);
+  return Ok();
+}
+
 Status StoreSocket(Invocation& invocation, const std::string& value) {
   if (value.empty()) return Invalid("--socket needs a path");
   invocation.socket = value;
@@ -57,6 +68,7 @@ constexpr Option kOptions[] = {
     {"--follow", "-f", "", "go on with what comes", Value::kNone, kTakesFollow, StoreFlag<&Invocation::follow>},
     {"--tail", "-n", "N", "begin with the last N lines (default 100)", Value::kRequired, kTakesTail, StoreTail},
     {"--previous", "-p", "", "the last lines of the run before this one", Value::kNone, kTakesPrevious, StoreFlag<&Invocation::previous>},
+    {"--device", "-d", "NAME=SIZE", "plan FILE for a device of that size, there or not (any number)", Value::kRequired, kTakesDevice, StoreDevice},
 };
 // clang-format on
 

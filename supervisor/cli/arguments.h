@@ -7,8 +7,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "supervisor/base/bytes.h"
 #include "supervisor/base/duration.h"
 #include "supervisor/base/result.h"
 
@@ -21,6 +23,7 @@ enum Takes : unsigned {
   kTakesFollow = 2,
   kTakesTail = 4,
   kTakesPrevious = 8,
+  kTakesDevice = 16,
   kTakesAlways = ~0u,  // of options that every command takes
 };
 
@@ -37,6 +40,7 @@ struct Invocation {
   bool previous = false;
   std::optional<int> tail;
   std::optional<Duration> wait;
+  std::vector<std::pair<std::string, Bytes>> hardware;  // --device: names and sizes
 };
 
 struct Option {

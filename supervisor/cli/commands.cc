@@ -13,8 +13,11 @@ constexpr std::size_t kAny = std::numeric_limits<std::size_t>::max();
 
 Exit PlanFileOrDaemons(Session& session) {
   const Invocation& invocation = session.invocation;
-  if (invocation.operands.empty()) return ShowPlan(session);
-  return static_cast<Exit>(PlanCommand(invocation.operands[0], invocation.json));
+  if (invocation.operands.empty()) {
+    if (invocation.hardware.empty()) return ShowPlan(session);
+    return Fail(Invalid("berth plan --device needs a FILE: the daemon's plan is for the devices it has"));
+  }
+  return static_cast<Exit>(PlanCommand(invocation.operands[0], invocation.hardware, invocation.json));
 }
 
 Exit ValidateFile(Session& session) {
@@ -51,7 +54,7 @@ constexpr Command kCommands[] = {
     {"restart", "MODEL...", 1, kAny, kTakesWait, "drain, stop and start models", RestartModels},
     {"logs", "MODEL", 1, 1, kTakesFollow | kTakesTail | kTakesPrevious, "what a model's workers print", ShowLogs},
     {"events", "", 0, 0, kTakesFollow | kTakesTail, "what happened, in order", ShowEvents},
-    {"plan", "[FILE]", 0, 1, kTakesNothing, "where a plan puts replicas (the daemon's without FILE)",
+    {"plan", "[FILE]", 0, 1, kTakesDevice, "where a plan puts replicas (the daemon's without FILE)",
      PlanFileOrDaemons},
     {"validate", "FILE", 1, 1, kTakesNothing, "every mistake in a plan; needs no daemon", ValidateFile},
     {"status", "", 0, 0, kTakesNothing, "the daemon: version, addresses, ready or why not", ShowStatus},

@@ -30,9 +30,13 @@ struct Report {
   }
 };
 
-Report Examine(const std::filesystem::path& file, bool sources) {
+using Hardware = std::vector<std::pair<std::string, Bytes>>;
+
+Report Examine(const std::filesystem::path& file, const Hardware& hardware, bool sources) {
   Report report{file, {}, {file.string(), {}}, {}, {}};
-  auto parsed = config::ParseFile(file, config::ThisHost());
+  config::Host host = config::ThisHost();
+  host.hardware = hardware;
+  auto parsed = config::ParseFile(file, host);
   if (auto* mistakes = std::get_if<config::Mistakes>(&parsed)) {
     report.mistakes = std::move(*mistakes);
     return report;
@@ -93,7 +97,7 @@ Json Devices(const Report& report) {
       if (assignment.device == device.name && StartsAtBoot(report, assignment)) reserved += assignment.memory;
     }
     list.push_back({{"name", device.name},
-                    {"memory_bytes", device.memory.count},
+                    {"memory_bytes", device.capacity().count},
                     {"reserved_bytes", reserved.count},
                     {"threads", device.threads}});
   }
@@ -124,7 +128,7 @@ std::string Summary(const Report& report) {
 }  // namespace
 
 int Validate(const std::filesystem::path& plan, bool json) {
-  const Report report = Examine(plan, true);
+  const Report report = Examine(plan, {}, true);
   if (json) {
     PrintJson(Verdict(report));
   } else if (report.exit() == Exit::kOk) {
@@ -135,8 +139,8 @@ int Validate(const std::filesystem::path& plan, bool json) {
   return Code(report.exit());
 }
 
-int PlanCommand(const std::filesystem::path& plan, bool json) {
-  const Report report = Examine(plan, false);
+int PlanCommand(const std::filesystem::path& plan, const Hardware& hardware, bool json) {
+  const Report report = Examine(plan, hardware, false);
   if (json) {
     Json verdict = Verdict(report);
     verdict["assignments"] = Assignments(report);

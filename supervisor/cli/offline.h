@@ -3,6 +3,11 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "supervisor/base/bytes.h"
 
 namespace berth::cli {
 
@@ -13,9 +18,10 @@ namespace berth::cli {
 int Validate(const std::filesystem::path& plan, bool json);
 
 // Where each replica would go, and in which order they load. Does not look at the sources: a plan may be tried on
-// a machine that does not hold the models. Exit codes as above.
+// a machine that does not hold the models. `hardware`: names and sizes of devices that this machine may not have; they
+// replace the plan's of the same name, and are added to it otherwise. Exit codes as above.
 //   adds "assignments": [{"model", "replica", "device", "memory_bytes", "threads", "wave", "start"}] and
 //   "devices": [{"name", "memory_bytes", "reserved_bytes", "threads"}].
-int PlanCommand(const std::filesystem::path& plan, bool json);
+int PlanCommand(const std::filesystem::path& plan, const std::vector<std::pair<std::string, Bytes>>& hardware, bool json);
 
 }  // namespace berth::cli

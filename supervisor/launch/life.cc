@@ -34,6 +34,7 @@ Life::Life(Schedule& schedule, const config::Model& model, placement::Assignment
 // ---- what somebody wants
 
 void Life::Start(bool at_boot, TimePoint now) {
+  boot_due_ |= at_boot;
   const bool other_turn = std::exchange(boot_turn_, at_boot) != at_boot;
   const bool changed = Apply({EventKind::kStart, at_boot ? "the plan starts it at boot" : ""}, now);
   if (other_turn && !changed) hands_.Changed();  // it waits for other waves no longer, nor they for it
@@ -41,7 +42,9 @@ void Life::Start(bool at_boot, TimePoint now) {
 
 void Life::Stop(TimePoint now) {
   boot_turn_ = false;
-  Apply({EventKind::kStop, {}}, now);
+  const bool was_due = std::exchange(boot_due_, false);
+  const bool changed = Apply({EventKind::kStop, {}}, now);
+  if (was_due && !changed) hands_.Changed();  // later waves go on without it
 }
 
 void Life::Restart(TimePoint now) { Apply({EventKind::kRestart, {}}, now); }
@@ -180,6 +183,7 @@ void Life::Spawn(TimePoint now) {
 void Life::Open(TimePoint now) {
   run_->ready_since = now;
   run_->open = true;
+  boot_due_ = false;
   run_->data_limit = hands_.Fence(run_->ready.memory);
   Yield();
   hands_.LoadEnded(true);

@@ -92,7 +92,7 @@ class Life {
   bool wanted() const { return wanted_; }    // starts again when a process that ends now has ended
   bool hopeless() const { return hopeless_; }
   bool has_process() const { return run_.has_value(); }  // one that may exist, or may be on its device
-  TurnView turn_view() const { return {model_.name, assignment_.wave, state_, boot_turn_, hopeless_}; }
+  TurnView turn_view() const { return {model_.name, assignment_.wave, state_, boot_turn_, boot_due_, hopeless_}; }
   std::chrono::seconds retry_after(TimePoint now) const;
   int failures_in_window(TimePoint now) const { return policy_.FailuresInWindow(now); }
 
@@ -164,6 +164,7 @@ class Life {
   std::string reason_ = "not started yet";
   TimePoint entered_;
   bool boot_turn_ = false;  // started at boot, and neither ready nor failed since
+  bool boot_due_ = false;   // started at boot, and neither ready nor stopped since
   bool hopeless_ = false;   // waits for something that is not coming
 
   std::optional<Run> run_;

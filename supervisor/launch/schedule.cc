@@ -74,7 +74,7 @@ Turn Schedule::TurnOf(const Life& life) const {
   std::vector<TurnView> all;
   all.reserve(lives_.size());
   for (const auto& other : lives_) all.push_back(other->turn_view());
-  return launch::TurnOf(life.turn_view(), life.model().after, all);
+  return launch::TurnOf(life.turn_view(), life.model().after, all, plan_.rules.on_failure);
 }
 
 std::vector<Life*> Schedule::Of(const std::string& model) const {

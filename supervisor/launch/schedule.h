@@ -19,7 +19,7 @@ namespace berth::launch {
 
 class Schedule {
  public:
-  explicit Schedule(const config::Plan& plan) : plan_(plan), ledger_(plan.devices) {}
+  explicit Schedule(const config::Plan& plan) : plan_(plan), ledger_(plan) {}
 
   // A life for each assignment, in the order in which they load.
   Life& Add(const placement::Assignment& assignment, std::uint64_t seed, Duration gone_limit, Hands& hands,

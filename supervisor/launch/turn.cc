@@ -29,7 +29,8 @@ Turn Dependency(const std::string& model, const std::vector<TurnView>& all) {
 
 }  // namespace
 
-Turn TurnOf(const TurnView& candidate, const std::vector<std::string>& after, const std::vector<TurnView>& all) {
+Turn TurnOf(const TurnView& candidate, const std::vector<std::string>& after, const std::vector<TurnView>& all,
+            config::OnFailure on_failure) {
   for (const std::string& model : after) {
     if (Turn turn = Dependency(model, all); !turn.obstacle.empty()) return turn;
   }
@@ -38,6 +39,13 @@ Turn TurnOf(const TurnView& candidate, const std::vector<std::string>& after, co
     if (other.wave < candidate.wave && other.boot_turn && !other.hopeless) {
       return {"waits for " + other.model + ", which loads before it", false};
     }
+  }
+  if (on_failure == config::OnFailure::kContinue) return {};
+  for (const TurnView& other : all) {
+    if (other.wave >= candidate.wave || !other.boot_due) continue;
+    return {"waits for " + other.model + ", which loads before it and is " + std::string(Name(other.state)) +
+                " (rules.on_failure: stop); `berth stop " + other.model + "` goes on without it",
+            !IsComing(other)};
   }
   return {};
 }

@@ -1,10 +1,12 @@
-// Whose turn it is to start. Pure. At boot a wave waits until every replica of the waves before it is ready or
-// is known not to come for now; always, a model waits until all models that it is `after` are ready.
+// Whose turn it is to start. Pure. At boot a wave waits until every replica of the waves before it is ready or, unless
+// rules.on_failure is `stop`, is known not to come for now; always, a model waits until all models that it is `after`
+// are ready.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "config/plan.h"
 #include "supervisor/launch/state.h"
 
 namespace berth::launch {
@@ -14,6 +16,7 @@ struct TurnView {
   int wave = 0;
   State state = State::kStopped;
   bool boot_turn = false;  // started at boot, and neither ready nor failed since
+  bool boot_due = false;   // started at boot, and neither ready nor stopped since
   bool hopeless = false;   // waits for something that is not coming
 };
 
@@ -23,6 +26,7 @@ struct Turn {
 };
 
 // `candidate` is one of `all`; `after`: the models that must be ready before its own.
-Turn TurnOf(const TurnView& candidate, const std::vector<std::string>& after, const std::vector<TurnView>& all);
+Turn TurnOf(const TurnView& candidate, const std::vector<std::string>& after, const std::vector<TurnView>& all,
+            config::OnFailure on_failure = config::OnFailure::kContinue);
 
 }  // namespace berth::launch

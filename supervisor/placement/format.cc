@@ -42,7 +42,7 @@ Row DeviceRow(const config::Plan& plan, const Placement& placement, const config
   }
   std::string used = std::to_string(threads) + " of " + std::to_string(device.threads);
   if (threads > device.threads) used += " (shared: slower when all are busy)";
-  return {device.name, FormatBytes(reserved), FormatBytes(device.memory), FormatBytes(device.memory - reserved), used};
+  return {device.name, FormatBytes(reserved), FormatBytes(device.capacity()), FormatBytes(device.capacity() - reserved), used};
 }
 
 }  // namespace

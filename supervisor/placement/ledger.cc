@@ -35,8 +35,16 @@ std::string Holders(const std::vector<Ledger::Reservation>& reservations, const 
 
 }  // namespace
 
-Ledger::Ledger(const std::vector<config::Device>& devices) {
-  for (const config::Device& device : devices) capacity_[device.name] = device.memory;
+Ledger::Ledger(const config::Plan& plan) : rules_(plan) {
+  for (const config::Device& device : plan.devices) capacity_[device.name] = device.capacity();
+}
+
+Tenants Ledger::On(const std::string& device) const {
+  Tenants tenants;
+  for (const Reservation& held : reservations_) {
+    if (held.device == device) tenants.Add(rules_, {*rules_.IndexOf(held.model), held.replica});
+  }
+  return tenants;
 }
 
 Status Ledger::Reserve(const std::string& device, const std::string& model, int replica, Bytes bytes) {
@@ -44,11 +52,17 @@ Status Ledger::Reserve(const std::string& device, const std::string& model, int 
   if (capacity == capacity_.end()) {
     return MakeError(ErrorKind::kNotFound, "model \"", model, "\": the plan has no device \"", device, "\"");
   }
+  const auto index = rules_.IndexOf(model);
+  if (!index) return MakeError(ErrorKind::kNotFound, "model \"", model, "\" is not in the plan");
   for (const Reservation& held : reservations_) {
     if (held.device == device && held.model == model && held.replica == replica) {
       return MakeError(ErrorKind::kConflict, "model \"", model, "\": replica ", replica, " already holds ",
                        FormatBytes(held.bytes), " on ", device);
     }
+  }
+  if (const auto objection = rules_.Against(*index, On(device))) {
+    return MakeError(ErrorKind::kConflict, "model \"", model, "\": replica ", replica, " may not join those on ", device,
+                     ": ", rules_.Text(*objection, *index), "; stop that one, or change the rule");
   }
   const Bytes free = capacity->second - Reserved(device);
   if (bytes > free) {

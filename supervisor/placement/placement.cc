@@ -2,144 +2,171 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <ranges>
+#include <tuple>
+#include <utility>
 
+#include "supervisor/placement/pieces.h"
+#include "supervisor/placement/search.h"
 #include "supervisor/placement/waves.h"
 
 namespace berth::placement {
 namespace {
 
-using config::Device;
 using config::Model;
 using config::Plan;
 
-// What is promised to the replicas that are placed so far.
-class Occupancy {
- public:
-  explicit Occupancy(const Plan& plan) : plan_(plan) {}
+// So many placed pieces, then the search gives up: some hundredths of a second.
+constexpr int kTries = 20'000;
+constexpr std::size_t kMostRefusals = 20;  // explained; how many more there are is said
 
-  Bytes Free(const Device& device) const {
-    const auto used = used_.find(device.name);
-    return used == used_.end() ? device.memory : device.memory - used->second;
-  }
-
-  // Of the devices where the model may go, the one with the most free memory; at a tie the one that its
-  // `devices` lists first. nullptr when it names no device of the plan.
-  const Device* Freest(const Model& model) const {
-    const Device* best = nullptr;
-    for (const std::string& name : model.devices) {
-      const auto device = std::ranges::find(plan_.devices, name, &Device::name);
-      if (device == plan_.devices.end()) continue;
-      if (best == nullptr || Free(*device) > Free(*best)) best = &*device;
-    }
-    return best;
-  }
-
-  void Take(const Device& device, const Model& model) {
-    used_[device.name] += model.memory;
-    ++replicas_[device.name][model.name];
-  }
-
-  // "bge 2 x 1 GiB, ears 2 GiB"
-  std::string Holders(const Device& device) const {
-    std::string text;
-    const auto here = replicas_.find(device.name);
-    if (here == replicas_.end()) return text;
-    for (const auto& [name, count] : here->second) {
-      if (!text.empty()) text += ", ";
-      text += name + " ";
-      if (count > 1) text += std::to_string(count) + " x ";
-      text += FormatBytes(config::FindModel(plan_, name)->memory);
-    }
-    return text;
-  }
-
- private:
-  const Plan& plan_;
-  std::map<std::string, Bytes> used_;
-  std::map<std::string, std::map<std::string, int>> replicas_;
-};
-
-bool MayGo(const Model& model, const Device& device) {
-  return std::ranges::find(model.devices, device.name) != model.devices.end();
-}
-
-// "cpu has 4 GiB of 12 GiB free (bge 2 x 4 GiB), 2.1 GiB are missing"
-std::string Shortage(const Device& device, const Model& model, const Occupancy& occupancy) {
-  const Bytes free = occupancy.Free(device);
-  const std::string holders = occupancy.Holders(device);
-  return device.name + " has " + FormatBytes(free) + " of " + FormatBytes(device.memory) + " free" +
-         (holders.empty() ? "" : " (" + holders + ")") + ", " + FormatBytes(model.memory - free) +
-         " missing";
-}
-
-// A device outside the model's `devices` that would have room.
-const Device* RoomElsewhere(const Plan& plan, const Model& model, const Occupancy& occupancy) {
-  for (const Device& device : plan.devices) {
-    if (!MayGo(model, device) && occupancy.Free(device) >= model.memory) return &device;
-  }
-  return nullptr;
-}
-
-std::string Remedy(const Plan& plan, const Model& model, int replica, const Occupancy& occupancy) {
+// "bge 2 x 1 GiB, ears 2 GiB"
+std::string Holders(const Board& board, std::size_t device) {
+  std::map<std::string, int> replicas;
+  for (const Tenant& tenant : board.On(device).list()) ++replicas[board.plan().models[tenant.model].name];
   std::string text;
-  if (const Device* room = RoomElsewhere(plan, model, occupancy)) {
-    text += "add " + room->name + " (" + FormatBytes(occupancy.Free(*room)) + " free) to its devices, or ";
+  for (const auto& [name, count] : replicas) {
+    if (!text.empty()) text += ", ";
+    text += name + " ";
+    if (count > 1) text += std::to_string(count) + " x ";
+    text += FormatBytes(config::FindModel(board.plan(), name)->memory);
   }
-  const Device* freest = occupancy.Freest(model);
-  if (freest != nullptr && occupancy.Free(*freest).count > 0) {
-    text += "lower its memory to the " + FormatBytes(occupancy.Free(*freest)) + " free on " + freest->name + ", or ";
+  return text;
+}
+
+bool MayGo(const Piece& piece, std::size_t device) {
+  return std::ranges::find(*piece.devices, device) != piece.devices->end();
+}
+
+// "cpu has 4 GiB of 12 GiB free (bge 2 x 4 GiB), 2.1 GiB missing", and, or instead, the rule that stands in the way.
+std::string Obstacle(const Piece& piece, std::size_t device, const Board& board) {
+  const config::Device& at = board.plan().devices[device];
+  if (at.capacity().count == 0) return at.name + "'s memory is not known; give it the key memory";
+  const Bytes free = board.Free(device);
+  const std::string holders = Holders(board, device);
+  std::string text;
+  if (piece.need > free) {
+    text = at.name + " has " + FormatBytes(free) + " of " + FormatBytes(at.capacity()) + " free" +
+           (holders.empty() ? "" : " (" + holders + ")") + ", " + FormatBytes(piece.need - free) + " missing";
   }
-  if (replica > 0) text += "lower its replicas to " + std::to_string(replica) + ", or ";
+  std::size_t newcomer = 0;
+  if (const auto objection = board.Against(piece, device, &newcomer)) {
+    text += (text.empty() ? "on " + at.name + ", " : ", and ") + board.rules().Text(*objection, newcomer);
+  }
+  return text;
+}
+
+// The freest of the devices that take the piece, or would if they had room; nothing when there is none.
+std::optional<std::size_t> Freest(const Piece& piece, const Board& board, bool inside) {
+  std::optional<std::size_t> best;
+  for (std::size_t device = 0; device < board.plan().devices.size(); ++device) {
+    std::size_t newcomer = 0;
+    if (MayGo(piece, device) != inside || board.Against(piece, device, &newcomer)) continue;
+    if (!best || board.Free(device) > board.Free(*best)) best = device;
+  }
+  return best;
+}
+
+std::string Remedy(const Piece& piece, const Board& board) {
+  const auto name = [&](std::size_t device) { return board.plan().devices[device].name; };
+  std::string text;
+  const auto elsewhere = Freest(piece, board, false);
+  if (elsewhere && board.Free(*elsewhere) >= piece.need) {
+    text += "add " + name(*elsewhere) + " (" + FormatBytes(board.Free(*elsewhere)) + " free) to its devices, or ";
+  }
+  const auto here = Freest(piece, board, true);
+  if (here && board.Free(*here).count > 0 && board.Free(*here) < piece.need) {
+    text += "lower its memory to the " + FormatBytes(board.Free(*here)) + " free on " + name(*here) + ", or ";
+  }
+  if (!here && !piece.devices->empty()) text += "loosen the rule, or ";
+  if (piece.replica > 0) text += "lower its replicas to " + std::to_string(piece.replica) + ", or ";
   return text + "give it start: manual";
 }
 
-Refusal Refuse(const Plan& plan, const Model& model, int replica, const Occupancy& occupancy) {
-  std::string message = "model \"" + model.name + "\": replica " + std::to_string(replica) +
-                        " fits nowhere: it needs " + FormatBytes(model.memory);
-  for (const Device& device : plan.devices) {
-    if (MayGo(model, device)) message += "; " + Shortage(device, model, occupancy);
+Refusal Refuse(const Piece& piece, const Board& board, bool searched_all) {
+  const config::Model& model = board.plan().models[piece.models.front()];
+  std::string message = "model \"" + model.name + "\": replica " + std::to_string(piece.replica) +
+                        " fits nowhere: it needs " + FormatBytes(piece.need);
+  for (std::size_t i = 1; i < piece.models.size(); ++i) {
+    message += (i == 1 ? " together with " : ", ") + board.plan().models[piece.models[i]].name;
   }
-  return {model.name, replica, message + "; " + Remedy(plan, model, replica, occupancy)};
+  for (std::size_t device = 0; device < board.plan().devices.size(); ++device) {
+    if (MayGo(piece, device)) message += "; " + Obstacle(piece, device, board);
+  }
+  if (!searched_all) message += "; " + std::to_string(kTries) + " other placements were tried";
+  return {model.name, piece.replica, message + "; " + Remedy(piece, board)};
 }
 
-// Models in the order in which they load: by wave, within a wave as the plan has them.
-std::vector<std::size_t> LoadOrder(const std::vector<int>& waves) {
-  std::vector<std::size_t> order(waves.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return waves[i]; });
-  return order;
+// One refusal for each model, that of its first replica without a place: for others of it the reasons are the same.
+std::vector<Refusal> Refusals(const std::vector<Piece>& pieces, const Seats& seats, const Board& board, bool searched_all) {
+  std::vector<Refusal> refusals;
+  std::size_t more = 0;
+  const std::vector<std::size_t>* last = nullptr;  // pieces of the same models follow one another
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (seats[i] || !pieces[i].boot || (last != nullptr && *last == pieces[i].models)) continue;
+    last = &pieces[i].models;
+    if (refusals.size() < kMostRefusals) {
+      refusals.push_back(Refuse(pieces[i], board, searched_all));
+    } else {
+      ++more;
+    }
+  }
+  if (more > 0) refusals.back().message += "; and " + std::to_string(more) + " more models fit nowhere";
+  return refusals;
+}
+
+// What is started by hand takes the freest of its devices, of those that rules leave to it if there are any: the
+// ledger decides when it starts.
+void PlaceByHand(const std::vector<Piece>& pieces, const Board& board, Seats& seats) {
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (pieces[i].boot) continue;
+    const auto rank = [&](std::size_t device) {
+      const bool welcome = !board.rules().Against(pieces[i].models.front(), board.On(device));
+      return std::tuple(welcome, board.Free(device));
+    };
+    for (const std::size_t device : *pieces[i].devices) {
+      if (!seats[i] || rank(device) > rank(*seats[i])) seats[i] = device;
+    }
+  }
+}
+
+Placement Assign(const Plan& plan, const std::vector<Piece>& pieces, const Seats& seats, const std::vector<int>& waves) {
+  std::vector<std::pair<std::size_t, std::size_t>> order;  // model, piece
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    for (const std::size_t model : pieces[i].models) order.emplace_back(model, i);
+  }
+  std::ranges::stable_sort(order, {}, [&](const auto& entry) {
+    return std::pair(waves[entry.first], -plan.models[entry.first].priority);
+  });
+  Placement placement;
+  for (const auto& [index, piece] : order) {
+    const Model& model = plan.models[index];
+    placement.assignments.push_back({model.name, pieces[piece].replica, plan.devices[*seats[piece]].name, model.memory,
+                                     model.threads, waves[index]});
+  }
+  return placement;
 }
 
 }  // namespace
 
 std::variant<Placement, std::vector<Refusal>> Place(const Plan& plan) {
   const std::vector<int> waves = Waves(plan);
-  Occupancy occupancy(plan);
-  Placement placement;
-  std::vector<Refusal> refusals;
-  const auto place = [&](std::size_t index, bool boot) {
-    const Model& model = plan.models[index];
-    for (int replica = 0; replica < model.replicas; ++replica) {
-      const Device* device = occupancy.Freest(model);
-      const bool fits = device != nullptr && (!boot || occupancy.Free(*device) >= model.memory);
-      if (!fits) {
-        refusals.push_back(Refuse(plan, model, replica, occupancy));
-        break;  // its other replicas are refused for the same reason
-      }
-      if (boot) occupancy.Take(*device, model);
-      placement.assignments.push_back(
-          {model.name, replica, device->name, model.memory, model.threads, waves[index]});
-    }
-  };
-  // First what starts at boot, which must fit together; then what is started by hand, beside it.
-  for (const config::Start start : {config::Start::kBoot, config::Start::kManual}) {
-    for (const std::size_t index : LoadOrder(waves)) {
-      if (plan.models[index].start == start) place(index, start == config::Start::kBoot);
-    }
+  const std::vector<Piece> pieces = Pieces(plan, waves);
+  Board board(plan);
+  Seats seats = PlaceInOrder(pieces, board);
+  const auto lacks = [&](std::size_t i) { return !seats[i] && pieces[i].boot; };
+  if (std::ranges::any_of(std::views::iota(std::size_t{0}, pieces.size()), lacks)) {
+    Search search = PlaceHardestFirst(pieces, plan, kTries);
+    if (!search.seats) return Refusals(pieces, seats, board, search.exhausted);
+    seats = std::move(*search.seats);
   }
-  if (!refusals.empty()) return refusals;
-  std::ranges::stable_sort(placement.assignments, {}, &Assignment::wave);
-  return placement;
+  Board settled(plan);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (seats[i]) settled.Put(pieces[i], *seats[i]);
+  }
+  PlaceByHand(pieces, settled, seats);
+  return Assign(plan, pieces, seats, waves);
 }
 
 }  // namespace berth::placement

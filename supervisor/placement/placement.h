@@ -30,10 +30,11 @@ struct Refusal {
   std::string message;
 };
 
-// Replicas are placed in load order, each on the device of its model's `devices` with the most free memory (at a
-// tie the first listed). What starts at boot must fit together. A model with start: manual gets a device too,
-// the freest beside what starts at boot, but its memory is not counted here: the ledger decides when an operator
-// starts it. Its wave only tells where it stands in the order.
+// What starts at boot must fit together, within capacities and under the plan's rules. First replicas are placed in
+// load order, each where its model's `spread` prefers; when that leaves one without a place, a search over all of
+// them decides (search.h). A model with start: manual gets a device too, the freest beside what starts at boot, but
+// its memory is not counted here: the ledger decides when an operator starts it. Its wave only tells where it stands
+// in the order.
 std::variant<Placement, std::vector<Refusal>> Place(const config::Plan& plan);
 
 // What `berth plan` prints: a table of waves, replicas, devices, memory, and a line per device with the sum.

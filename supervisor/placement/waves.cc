@@ -7,7 +7,7 @@ namespace berth::placement {
 namespace {
 
 std::size_t Rank(const config::Plan& plan, config::Kind kind) {
-  return static_cast<std::size_t>(std::ranges::find(plan.order, kind) - plan.order.begin());
+  return static_cast<std::size_t>(std::ranges::find(plan.rules.order, kind) - plan.rules.order.begin());
 }
 
 // Keys are spaced so far apart per kind that a chain of dependencies within one kind never reaches the next.

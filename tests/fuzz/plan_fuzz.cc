@@ -81,6 +81,8 @@ std::string Write(const config::Model& m) {
   text += "\n    threads: " + Text(m.threads) + "\n    replicas: " + Text(m.replicas);
   text += "\n    balance: " + std::string(Name(m.balance)) + "\n    after: " + Listed(m.after, Quoted);
   text += "\n    start: " + std::string(Name(m.start)) + "\n    required: " + Text(m.required);
+  text += "\n    sharing: " + std::string(Name(m.sharing)) + "\n    spread: " + std::string(Name(m.spread));
+  text += "\n    priority: " + Text(m.priority);
   text += "\n    matryoshka: " + Text(m.matryoshka);
   text += "\n    batching: {max_tokens: " + Text(m.batching.max_tokens) + ", max_delay: " + Text(m.batching.max_delay);
   text += "}\n    queue: {max: " + Text(m.queue.max) + ", timeout: " + Text(m.queue.timeout);
@@ -90,12 +92,24 @@ std::string Write(const config::Model& m) {
   return text + Text(m.restart.give_up_count) + " in " + Text(m.restart.give_up_window) + "\n";
 }
 
+std::string Write(const config::Rules& rules) {
+  const auto group = [](const std::vector<std::string>& names) { return Listed(names, Quoted); };
+  std::string text = "rules:\n  order: " + Listed(rules.order, [](config::Kind kind) { return Name(kind); });
+  if (!rules.max_per_device.empty()) text += "\n  max_per_device:";
+  for (const auto& [kind, most] : rules.max_per_device) text += "\n    " + std::string(Name(kind)) + ": " + Text(most);
+  text += "\n  apart: " + Listed(rules.apart, group) + "\n  together: " + Listed(rules.together, group);
+  return text + "\n  on_failure: " + std::string(Name(rules.on_failure)) + "\n";
+}
+
 std::string Write(const Plan& plan) {
   std::string text = "version: " + Text(plan.version) + "\n" + Write(plan.server) + "devices:\n";
   for (const config::Device& device : plan.devices) {
-    text += "  " + device.name + ": {memory: " + Text(device.memory) + ", threads: " + Text(device.threads) + "}\n";
+    text += "  " + Quoted(device.name) + ":\n    threads: " + Text(device.threads) + "\n    reserve: " + Text(device.reserve);
+    if (device.memory.count > 0) text += "\n    memory: " + Text(device.memory);
+    if (!device.cuda.empty()) text += "\n    cuda: " + Quoted(device.cuda);
+    text += "\n";
   }
-  text += "rules:\n  order: " + Listed(plan.order, [](config::Kind kind) { return Name(kind); }) + "\nmodels:\n";
+  text += Write(plan.rules) + "models:\n";
   for (const config::Model& model : plan.models) text += Write(model);
   return text;
 }
@@ -128,7 +142,7 @@ void CheckPlaced(const Plan& plan, const placement::Placement& placement) {
   }
   for (const config::Model& model : plan.models) Require(replicas[model.name] == model.replicas, "all are placed");
   for (const config::Device& device : plan.devices) {
-    Require(used[device.name] <= device.memory.count, "what starts at boot fits together", device.name);
+    Require(used[device.name] <= device.capacity().count, "what starts at boot fits together", device.name);
   }
 }
 

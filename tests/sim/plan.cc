@@ -15,6 +15,7 @@ std::vector<config::Device> RandomDevices(Random& random) {
     device.name = "gpu" + std::to_string(i);
     device.memory = GiB(static_cast<std::uint64_t>(random.Between(8, 80)));
     device.threads = 8;
+    if (random.Percent(20)) device.reserve = GiB(static_cast<std::uint64_t>(random.Between(1, 4)));
     devices.push_back(device);
   }
   return devices;
@@ -56,12 +57,36 @@ config::Model RandomModel(Random& random, int index, const config::Plan& plan) {
   for (const config::Model& earlier : plan.models) {
     if (random.Percent(20)) model.after.push_back(earlier.name);
   }
+  if (random.Percent(15)) model.sharing = config::Sharing::kExclusive;
+  if (random.Percent(40)) model.spread = config::Spread::kPack;
+  model.priority = static_cast<int>(random.Between(-2, 2));
   GiveLimits(random, model);
   return model;
 }
 
+// Two different models of the plan, or none.
+std::vector<std::string> Pair(Random& random, const config::Plan& plan) {
+  const std::string one = random.Of(plan.models).name, other = random.Of(plan.models).name;
+  return one == other ? std::vector<std::string>() : std::vector{one, other};
+}
+
+void GiveRules(Random& random, config::Plan& plan) {
+  for (const config::Kind kind : {config::Kind::kEmbedding, config::Kind::kLlm, config::Kind::kSpeech}) {
+    if (random.Percent(25)) plan.rules.max_per_device[kind] = static_cast<int>(random.Between(1, 3));
+  }
+  for (auto* lists : {&plan.rules.apart, &plan.rules.together}) {
+    for (auto pair = Pair(random, plan); random.Percent(30) && !pair.empty(); pair = Pair(random, plan)) {
+      lists->push_back(std::move(pair));
+    }
+  }
+  if (random.Percent(30)) plan.rules.on_failure = config::OnFailure::kStop;
+}
+
 void TakeOut(config::Plan& plan, const std::string& name) {
   std::erase_if(plan.models, [&](const config::Model& model) { return model.name == name; });
+  for (auto* lists : {&plan.rules.apart, &plan.rules.together}) {
+    for (auto& list : *lists) std::erase(list, name);
+  }
   for (config::Model& model : plan.models) std::erase(model.after, name);
 }
 
@@ -70,9 +95,10 @@ void TakeOut(config::Plan& plan, const std::string& name) {
 LegalPlan RandomPlan(Random& random) {
   LegalPlan legal;
   legal.plan.devices = RandomDevices(random);
-  legal.plan.order = RandomOrder(random);
+  legal.plan.rules.order = RandomOrder(random);
   const auto count = random.Between(1, 6);
   for (int i = 0; i < count; ++i) legal.plan.models.push_back(RandomModel(random, i, legal.plan));
+  GiveRules(random, legal.plan);
   for (;;) {
     auto placed = placement::Place(legal.plan);
     if (auto* placement = std::get_if<placement::Placement>(&placed)) {

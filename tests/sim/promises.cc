@@ -4,6 +4,7 @@
 #include <map>
 
 #include "tests/sim/simulation.h"
+#include "tests/sim/spoken_rules.h"
 
 namespace berth::sim {
 
@@ -25,20 +26,45 @@ void Simulation::CheckStart(const SimReplica& replica) {
     const launch::TurnView view = other->life().turn_view();
     world_.Require(view.wave >= life.turn_view().wave || !view.boot_turn || view.hopeless,
                    life.who() + " starts before " + other->life().who() + " of an earlier wave had its turn");
+    const bool due = config::FindModel(legal_.plan, view.model)->start == config::Start::kBoot && !other->was_ready() &&
+                     !excused_.contains(view.model);
+    world_.Require(legal_.plan.rules.on_failure == config::OnFailure::kContinue || view.wave >= life.turn_view().wave || !due,
+                   life.who() + " starts before " + other->life().who() + " of an earlier wave was ready");
+  }
+}
+
+// Where replicas are: replica i of models that are together has one device.
+void Simulation::CheckTogether() {
+  std::map<std::pair<std::string, int>, std::string> where;
+  for (const auto& replica : replicas_) {
+    where[{replica->assignment().model, replica->assignment().replica}] = replica->assignment().device;
+  }
+  for (const auto& list : legal_.plan.rules.together) {
+    for (const auto& [who, device] : where) {
+      if (std::ranges::find(list, who.first) == list.end()) continue;
+      for (const std::string& other : list) {
+        const auto beside = where.find({other, who.second});
+        world_.Require(beside == where.end() || beside->second == device, other + " is not together with " + who.first);
+      }
+    }
   }
 }
 
 // Memory: reservations within capacity; a process has one until it is proven gone, and nothing else has.
 void Simulation::CheckDevices() {
   std::map<std::string, Bytes> reserved;
+  std::map<std::string, std::vector<const config::Model*>> tenants;
   std::map<std::pair<std::string, int>, std::string> held;
   for (const auto& reservation : schedule_.ledger().reservations()) {
     reserved[reservation.device] += reservation.bytes;
+    tenants[reservation.device].push_back(config::FindModel(legal_.plan, reservation.model));
     held[{reservation.model, reservation.replica}] = reservation.device;
   }
   for (const config::Device& device : legal_.plan.devices) {
-    world_.Require(reserved[device.name] <= device.memory, device.name + ": " + FormatBytes(reserved[device.name]) +
-                                                               " reserved of " + FormatBytes(device.memory));
+    world_.Require(reserved[device.name] <= device.capacity(), device.name + ": " + FormatBytes(reserved[device.name]) +
+                                                                   " reserved of " + FormatBytes(device.capacity()));
+    const std::string broken = BrokenRule(legal_.plan, tenants[device.name]);
+    world_.Require(broken.empty(), device.name + ": " + broken);
   }
   for (const auto& replica : replicas_) {
     const auto found = held.find({replica->assignment().model, replica->assignment().replica});
@@ -82,7 +108,12 @@ launch::Turn Simulation::Obstacle(const launch::Life& life) {
   if (!schedule_.slots().Holder(assignment.device).empty()) return {"its device is loading", false};
   const placement::Ledger& ledger = schedule_.ledger();
   const bool fits = ledger.Capacity(assignment.device) - ledger.Reserved(assignment.device) >= assignment.memory;
-  return fits ? launch::Turn{} : launch::Turn{"its device is full", true};
+  if (!fits) return {"its device is full", true};
+  std::vector<const config::Model*> tenants = {&life.model()};
+  for (const auto& held : ledger.reservations()) {
+    if (held.device == assignment.device) tenants.push_back(config::FindModel(legal_.plan, held.model));
+  }
+  return BrokenRule(legal_.plan, tenants).empty() ? launch::Turn{} : launch::Turn{"a rule is against it", true};
 }
 
 // It never sleeps when it could start, and knows whether what it waits for is coming.

@@ -100,6 +100,7 @@ void SimReplica::Open(const protocol::ReadyMessage& ready) {
   world_.Require(endpoint_ == nullptr, life_.who() + " is opened twice");
   Promise(load_ended_ == true, "is opened before its load has ended");
   endpoint_ = std::make_shared<launch::Endpoint>();
+  was_ready_ = true;
   endpoint_->model = assignment_.model;
   endpoint_->replica = assignment_.replica;
   endpoint_->incarnation = incarnation_;

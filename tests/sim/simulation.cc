@@ -29,6 +29,7 @@ Simulation::Simulation(std::uint64_t seed, std::ostream* trace)
     replicas_.push_back(std::make_unique<SimReplica>(world_, traffic_, assignment, news_));
   }
   for (const config::Model& model : legal_.plan.models) Changed(model.name);
+  CheckTogether();
 }
 
 std::string Simulation::Run() {
@@ -110,6 +111,7 @@ void Simulation::Verb() {
   world_.Require(done || ended_, "a verb is refused");
   if (!done) return;
   intents_[model] = verb != 0;
+  if (verb == 0) excused_.insert(model);
   for (const auto& replica : replicas_) {
     if (verb == 0 || replica->assignment().model != model) continue;
     if (verb == 1) replica->MustBeReplaced();

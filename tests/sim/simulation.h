@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -36,6 +37,7 @@ class Simulation {
   void Settle();            // all that is due looks
   void Changed(const std::string& model);
 
+  void CheckTogether();     // where the replicas are, before anything starts
   void CheckStart(const SimReplica& replica);
   void CheckDevices();
   void CheckLoads();
@@ -55,6 +57,7 @@ class Simulation {
   const News news_;
   std::vector<std::unique_ptr<SimReplica>> replicas_;  // in the order in which they load
   std::map<std::string, bool> intents_;  // of each model: what was last asked for
+  std::set<std::string> excused_;  // models that an operator stopped: later waves go on without them
   bool changed_ = false;  // something, since the end was last looked at
   bool ended_ = false;    // by an operator
   TimePoint deadline_ = TimePoint::max();  // of the end

@@ -12,7 +12,7 @@ namespace berth::admin {
 
 class FakeControl : public Control {
  public:
-  explicit FakeControl(const config::Plan& plan) : ledger_(plan.devices) {
+  explicit FakeControl(const config::Plan& plan) : ledger_(plan) {
     for (const config::Model& model : plan.models) {
       launch::ModelStatus status;
       status.name = model.name;

@@ -48,7 +48,7 @@ TEST(Render, ModelCountsItsReadyReplicas) {
 
 TEST(RenderLedger, SumsUpPerDevice) {
   const config::Plan plan = TestPlan();
-  placement::Ledger ledger(plan.devices);
+  placement::Ledger ledger(plan);
   ASSERT_TRUE(ledger.Reserve("cpu", "bge", 0, MiB(64)).has_value());
   ASSERT_TRUE(ledger.Reserve("cpu", "bge", 1, MiB(64)).has_value());
   const Json json = RenderLedger(plan, ledger);

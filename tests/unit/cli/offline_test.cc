@@ -24,6 +24,8 @@ struct Outcome {
 };
 
 // A folder with a model directory "bge" and plans.
+int PlanFile(const std::filesystem::path& plan, bool json) { return PlanCommand(plan, {}, json); }
+
 class Offline : public ::testing::Test {
  protected:
   Offline() {
@@ -80,12 +82,12 @@ TEST_F(Offline, ValidateLooksAtTheSourcesAndPlanDoesNot) {
   const Outcome validate = Run(Validate, plan, false);
   EXPECT_EQ(validate.code, Code(Exit::kBadPlan));
   EXPECT_THAT(validate.err, HasSubstr("model \"bge\": source "));
-  EXPECT_EQ(Run(PlanCommand, plan, false).code, Code(Exit::kOk));
+  EXPECT_EQ(Run(PlanFile, plan, false).code, Code(Exit::kOk));
 }
 
 TEST_F(Offline, RefusedPlacementFailsBoth) {
   const auto plan = Plan(kTooMuch);
-  for (const auto command : {Validate, PlanCommand}) {
+  for (const auto command : {Validate, PlanFile}) {
     const Outcome outcome = Run(command, plan, false);
     EXPECT_EQ(outcome.code, Code(Exit::kFailed));
     EXPECT_EQ(outcome.out, "");
@@ -94,7 +96,7 @@ TEST_F(Offline, RefusedPlacementFailsBoth) {
 }
 
 TEST_F(Offline, PlanPrintsTheTables) {
-  const Outcome outcome = Run(PlanCommand, Plan(kGood), false);
+  const Outcome outcome = Run(PlanFile, Plan(kGood), false);
   EXPECT_EQ(outcome.code, Code(Exit::kOk));
   EXPECT_EQ(outcome.out,
             "WAVE  REPLICA  DEVICE  MEMORY  THREADS  START\n"
@@ -105,8 +107,22 @@ TEST_F(Offline, PlanPrintsTheTables) {
             "cpu        2 GiB  4 GiB  2 GiB  2 of 2\n");
 }
 
+TEST_F(Offline, PlanForDevicesThatThisMachineDoesNotHave) {
+  const auto plan = Plan("version: 1\ndevices: {gpu0: {cuda: 0, reserve: 1GiB}}\nmodels:\n"
+                         "  chat: {kind: llm, source: x, memory: 60GiB, replicas: 2, sharing: exclusive}\n");
+  EXPECT_THAT(Run(PlanFile, plan, false).err, HasSubstr("gpu0's memory is not known; give it the key memory"));
+  const auto with_hardware = [](const std::filesystem::path& file, bool json) {
+    return PlanCommand(file, {{"gpu0", GiB(80)}, {"h200", GiB(141)}}, json);
+  };
+  const Outcome outcome = Run(with_hardware, plan, false);
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_THAT(outcome.out, HasSubstr("chat/0   h200    60 GiB"));
+  EXPECT_THAT(outcome.out, HasSubstr("chat/1   gpu0    60 GiB"));
+  EXPECT_THAT(outcome.out, HasSubstr("gpu0      60 GiB   79 GiB  19 GiB"));
+}
+
 TEST_F(Offline, PlanAsJsonHoldsNumbersInBytes) {
-  const Outcome outcome = Run(PlanCommand, Plan(kGood), true);
+  const Outcome outcome = Run(PlanFile, Plan(kGood), true);
   const Json json = Json::parse(outcome.out);
   EXPECT_EQ(json.at("ok"), true);
   EXPECT_EQ(json.at("assignments").size(), 2U);
@@ -130,7 +146,7 @@ TEST_F(Offline, MistakesAsJsonGoToStandardOutput) {
 }
 
 TEST_F(Offline, RefusalsAsJsonNameModelAndReplica) {
-  const Outcome outcome = Run(PlanCommand, Plan(kTooMuch), true);
+  const Outcome outcome = Run(PlanFile, Plan(kTooMuch), true);
   EXPECT_EQ(outcome.code, Code(Exit::kFailed));
   const Json json = Json::parse(outcome.out);
   EXPECT_EQ(json.at("refusals").at(0).at("model"), "bge");

@@ -74,7 +74,7 @@ TEST(FullYaml, ParsesAndMeansTheDefaults) {
 TEST(FullYaml, ParsesWithTheExamplesToo) {
   std::string text = FullYaml();
   for (const Key& key : Keys()) {
-    if (key.otherwise.empty()) continue;
+    if (key.otherwise.empty() || key.path == "devices.*.cuda") continue;  // the device of that file is the CPU
     std::string name(key.path.substr(key.path.rfind('.') + 1));
     name += ": " + std::string(key.example) + "\n";
     const std::size_t at = text.find("# " + name);

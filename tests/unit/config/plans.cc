@@ -43,6 +43,7 @@ void DescribeModel(std::ostream& out, const Model& model) {
       << "  balance " << Name(model.balance) << "\n"
       << "  after " << Join(model.after) << "\n"
       << "  start " << Name(model.start) << (model.required ? ", required" : "") << "\n"
+      << "  sharing " << Name(model.sharing) << ", " << Name(model.spread) << ", priority " << model.priority << "\n"
       << "  matryoshka " << (model.matryoshka ? "true" : "false") << "\n"
       << "  batching max_tokens=" << model.batching.max_tokens
       << " max_delay=" << FormatDuration(model.batching.max_delay) << "\n"
@@ -53,6 +54,16 @@ void DescribeModel(std::ostream& out, const Model& model) {
       << "  restart " << FormatDuration(model.restart.backoff_min) << " to "
       << FormatDuration(model.restart.backoff_max) << ", gives up after " << model.restart.give_up_count << " in "
       << FormatDuration(model.restart.give_up_window) << "\n";
+}
+
+void DescribeRules(std::ostream& out, const Rules& rules) {
+  out << "order";
+  for (const Kind kind : rules.order) out << " " << Name(kind);
+  out << "\n";
+  for (const auto& [kind, most] : rules.max_per_device) out << "max_per_device " << Name(kind) << " " << most << "\n";
+  for (const auto& group : rules.apart) out << "apart " << Join(group) << "\n";
+  for (const auto& group : rules.together) out << "together " << Join(group) << "\n";
+  out << "on_failure " << Name(rules.on_failure) << "\n";
 }
 
 }  // namespace
@@ -90,11 +101,10 @@ std::string Describe(const Plan& plan) {
   out << "version " << plan.version << "\n";
   DescribeServer(out, plan.server);
   for (const Device& device : plan.devices) {
-    out << "device " << device.name << " memory=" << device.memory.count << " threads=" << device.threads << "\n";
+    out << "device " << device.name << " memory=" << device.memory.count << " reserve=" << device.reserve.count
+        << " threads=" << device.threads << (device.cuda.empty() ? "" : " cuda=" + device.cuda) << "\n";
   }
-  out << "order";
-  for (const Kind kind : plan.order) out << " " << Name(kind);
-  out << "\n";
+  DescribeRules(out, plan.rules);
   for (const Model& model : plan.models) DescribeModel(out, model);
   return out.str();
 }

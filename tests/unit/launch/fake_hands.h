@@ -56,7 +56,8 @@ class Lives {
   };
   static constexpr Duration kGrace = std::chrono::seconds(20);
 
-  explicit Lives(const std::vector<Wish>& wishes) {
+  explicit Lives(const std::vector<Wish>& wishes, config::Rules rules = {}) {
+    plan_.rules = std::move(rules);
     plan_.devices = {{"cpu", GiB(4), 2}, {"other", GiB(4), 2}};
     for (const Wish& wish : wishes) plan_.models.push_back(Model(wish));
     schedule_ = std::make_unique<Schedule>(plan_);

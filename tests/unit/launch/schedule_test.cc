@@ -12,7 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 
 constexpr WaitStatus kExit{0, 0};
@@ -42,6 +41,38 @@ TEST(Schedule, WithoutMemoryALifeWaitsWithoutHopeUntilThereIsSome) {
   lives.Look();
   EXPECT_EQ(lives.life("chat").state(), State::kWaiting) << "bge drains";
   lives.End("bge", kExit);
+  lives.Look();
+  EXPECT_EQ(lives.life("chat").state(), State::kStarting);
+}
+
+TEST(Schedule, ARuleHoldsBackWhatIsStartedByHandUntilTheOtherIsGone) {
+  config::Rules rules;
+  rules.apart = {{"bge", "chat"}};
+  Lives lives({{"bge"}, {"chat"}}, rules);
+  lives.Serve("bge");
+  ASSERT_TRUE(lives.schedule().Start("chat", lives.now()));
+  lives.Look();
+  EXPECT_EQ(lives.life("chat").reason(), "model \"chat\": replica 0 may not join those on cpu: rules.apart keeps it from "
+                                         "bge/0, which is there; stop that one, or change the rule");
+  ASSERT_TRUE(lives.schedule().Stop("bge", lives.now()));
+  lives.End("bge", kExit);
+  lives.Look();
+  EXPECT_EQ(lives.life("chat").state(), State::kStarting);
+}
+
+TEST(Schedule, WithOnFailureStopLaterWavesWaitUntilAnOperatorGivesUpOnWhatFailed) {
+  config::Rules rules;
+  rules.on_failure = config::OnFailure::kStop;
+  Lives lives({{"bge", 0}, {"chat", 1}}, rules);
+  lives.schedule().Boot(lives.now());
+  lives.Look();
+  lives.Hello("bge");
+  lives.life("bge").On(protocol::FailedMessage{"the model is broken", true}, lives.now());
+  lives.End("bge", {0, 0});
+  lives.Look();
+  EXPECT_EQ(lives.life("chat").state(), State::kWaiting) << lives.life("bge").reason();
+  EXPECT_TRUE(lives.life("chat").hopeless());
+  ASSERT_TRUE(lives.schedule().Stop("bge", lives.now()));
   lives.Look();
   EXPECT_EQ(lives.life("chat").state(), State::kStarting);
 }

@@ -6,7 +6,7 @@ namespace berth::launch {
 namespace {
 
 TurnView View(std::string model, int wave, State state, bool boot_turn = true, bool hopeless = false) {
-  return {std::move(model), wave, state, boot_turn, hopeless};
+  return {std::move(model), wave, state, boot_turn, state != State::kReady, hopeless};
 }
 
 TEST(TurnOf, AWaveWaitsForTheOneBefore) {
@@ -29,6 +29,18 @@ TEST(TurnOf, AWaveDoesNotWaitForOneThatCannotCome) {
   const TurnView llm = View("llm", 2, State::kWaiting);
   const TurnView blocked = View("tts", 1, State::kWaiting, true, true);
   EXPECT_EQ(TurnOf(llm, {}, {View("ears", 0, State::kFailed, false), blocked, llm}).obstacle, "");
+}
+
+TEST(TurnOf, WithOnFailureStopAWaveWaitsForOneThatFailed) {
+  constexpr auto kStop = config::OnFailure::kStop;
+  const TurnView llm = View("llm", 1, State::kWaiting);
+  const Turn failed = TurnOf(llm, {}, {View("bge", 0, State::kFailed, false), llm}, kStop);
+  EXPECT_EQ(failed.obstacle, "waits for bge, which loads before it and is failed (rules.on_failure: stop); `berth stop "
+                             "bge` goes on without it");
+  EXPECT_TRUE(failed.hopeless);
+  EXPECT_FALSE(TurnOf(llm, {}, {View("bge", 0, State::kBackoff, false), llm}, kStop).hopeless);
+  EXPECT_EQ(TurnOf(llm, {}, {View("bge", 0, State::kReady, false), llm}, kStop).obstacle, "");
+  EXPECT_EQ(TurnOf(llm, {}, {View("bge", 1, State::kFailed, false), llm}, kStop).obstacle, "") << "same wave";
 }
 
 TEST(TurnOf, AfterBootWavesHoldNobody) {

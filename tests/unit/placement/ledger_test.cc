@@ -9,7 +9,17 @@
 namespace berth::placement {
 namespace {
 
-Ledger TwoDevices() { return Ledger({{"cpu", GiB(12), 4}, {"other", GiB(4), 4}}); }
+const config::Plan& Plan() {
+  static const config::Plan plan = [] {
+    testing::PlanBuilder builder;
+    builder.Device("cpu", GiB(12)).Device("other", GiB(4));
+    for (const char* name : {"bge", "ears", "chat", "big", "a", "b", "c", "m"}) builder.Model(name, GiB(1));
+    return builder;
+  }();
+  return plan;
+}
+
+Ledger TwoDevices() { return Ledger(Plan()); }
 
 TEST(Ledger, ReservationsAddUpPerDevice) {
   Ledger ledger = TwoDevices();

@@ -76,11 +76,11 @@ TEST(Place, ModelThatFitsNowhereNamesEveryDeviceAndTheRemedies) {
                                      .Device("d1", GiB(6))
                                      .Model("chat", GiB(3))
                                      .Model("bge", GiB(1), 2)
-                                     .Model("big", GiB(5)));
+                                     .Model("big", GiB(6)));
   // chat to d1 (3 free), bge/0 to d0 (3 free), bge/1 to d0 (2 free).
-  EXPECT_THAT(messages, ElementsAre("model \"big\": replica 0 fits nowhere: it needs 5 GiB; "
-                                    "d0 has 2 GiB of 4 GiB free (bge 2 x 1 GiB), 3 GiB missing; "
-                                    "d1 has 3 GiB of 6 GiB free (chat 3 GiB), 2 GiB missing; "
+  EXPECT_THAT(messages, ElementsAre("model \"big\": replica 0 fits nowhere: it needs 6 GiB; "
+                                    "d0 has 2 GiB of 4 GiB free (bge 2 x 1 GiB), 4 GiB missing; "
+                                    "d1 has 3 GiB of 6 GiB free (chat 3 GiB), 3 GiB missing; "
                                     "lower its memory to the 3 GiB free on d1, or give it start: manual"));
 }
 

@@ -19,7 +19,7 @@ class PlanBuilder {
     return *this;
   }
   PlanBuilder& Order(std::vector<config::Kind> order) {
-    plan_.order = std::move(order);
+    plan_.rules.order = std::move(order);
     return *this;
   }
   // The model may go to every device that was added before it. The calls below change the last model.
@@ -47,6 +47,35 @@ class PlanBuilder {
   }
   PlanBuilder& Manual() {
     plan_.models.back().start = config::Start::kManual;
+    return *this;
+  }
+  PlanBuilder& Exclusive() {
+    plan_.models.back().sharing = config::Sharing::kExclusive;
+    return *this;
+  }
+  PlanBuilder& Pack() {
+    plan_.models.back().spread = config::Spread::kPack;
+    return *this;
+  }
+  PlanBuilder& Priority(int priority) {
+    plan_.models.back().priority = priority;
+    return *this;
+  }
+  // Rules; the devices and models may come later.
+  PlanBuilder& MostPerDevice(config::Kind kind, int most) {
+    plan_.rules.max_per_device[kind] = most;
+    return *this;
+  }
+  PlanBuilder& Apart(std::vector<std::string> models) {
+    plan_.rules.apart.push_back(std::move(models));
+    return *this;
+  }
+  PlanBuilder& Together(std::vector<std::string> models) {
+    plan_.rules.together.push_back(std::move(models));
+    return *this;
+  }
+  PlanBuilder& Reserve(Bytes reserve) {  // of the last device
+    plan_.devices.back().reserve = reserve;
     return *this;
   }
   PlanBuilder& Threads(int threads) {

@@ -1,0 +1,233 @@
+// The plan's rules, in the placement and in the ledger.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <random>
+
+#include "supervisor/placement/ledger.h"
+#include "supervisor/placement/placement.h"
+#include "tests/unit/placement/plan_builder.h"
+
+namespace berth::placement {
+namespace {
+
+using config::Kind;
+using testing::Numbered;
+using testing::PlanBuilder;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// "bge/0 gpu0" for each assignment, in order; or the first refusal.
+std::vector<std::string> Lines(const config::Plan& plan) {
+  const auto placed = Place(plan);
+  const Placement* placement = std::get_if<Placement>(&placed);
+  if (placement == nullptr) return {"refused: " + std::get<std::vector<Refusal>>(placed).front().message};
+  std::vector<std::string> lines;
+  for (const Assignment& a : placement->assignments) {
+    lines.push_back(a.model + "/" + std::to_string(a.replica) + " " + a.device);
+  }
+  return lines;
+}
+
+PlanBuilder TwoGpus() { return PlanBuilder().Device("gpu0", GiB(80)).Device("gpu1", GiB(80)); }
+
+TEST(Rules, ExclusiveReplicaIsAloneOnItsDevice) {
+  EXPECT_THAT(Lines(TwoGpus().Model("chat", GiB(8)).Exclusive().Model("bge", GiB(1), 2)),
+              ElementsAre("chat/0 gpu0", "bge/0 gpu1", "bge/1 gpu1"));
+}
+
+TEST(Rules, ExclusiveReplicasTakeADeviceEach) {
+  EXPECT_THAT(Lines(TwoGpus().Model("chat", GiB(8), 2).Exclusive()), ElementsAre("chat/0 gpu0", "chat/1 gpu1"));
+}
+
+TEST(Rules, RefusalNamesTheExclusiveTenant) {
+  EXPECT_THAT(Lines(TwoGpus().Model("chat", GiB(8), 2).Exclusive().Model("bge", GiB(1))),
+              ElementsAre("refused: model \"bge\": replica 0 fits nowhere: it needs 1 GiB; on gpu0, chat/0 is there, which "
+                          "is exclusive; on gpu1, chat/1 is there, which is exclusive; loosen the rule, or give it "
+                          "start: manual"));
+}
+
+TEST(Rules, NoMoreOfAKindThanTheRuleAllows) {
+  const auto plan = [] { return TwoGpus().MostPerDevice(Kind::kLlm, 1).Model("chat", GiB(8), 2).Kind(Kind::kLlm); };
+  EXPECT_THAT(Lines(plan()), ElementsAre("chat/0 gpu0", "chat/1 gpu1"));
+  EXPECT_THAT(Lines(plan().Model("coder", GiB(8)).Kind(Kind::kLlm)).front(),
+              HasSubstr("on gpu0, rules.max_per_device.llm is 1, and chat/0 is there"));
+  EXPECT_THAT(Lines(plan().Model("bge", GiB(8)).Kind(Kind::kEmbedding)).front(), HasSubstr("chat/0 gpu0"));
+}
+
+TEST(Rules, ThoseThatAreApartNeverShareADevice) {
+  EXPECT_THAT(Lines(TwoGpus().Apart({"chat", "ears"}).Model("chat", GiB(60)).Model("ears", GiB(1)).Model("bge", GiB(1))),
+              ElementsAre("chat/0 gpu0", "ears/0 gpu1", "bge/0 gpu1"));
+  EXPECT_THAT(Lines(TwoGpus().Apart({"chat", "ears"}).Model("chat", GiB(1), 2).Model("ears", GiB(1)).On({"gpu0"})),
+              ElementsAre("chat/0 gpu1", "chat/1 gpu1", "ears/0 gpu0"));
+}
+
+TEST(Rules, ThoseThatAreTogetherShareADeviceReplicaByReplica) {
+  EXPECT_THAT(Lines(TwoGpus().Together({"bge", "reranker"}).Model("bge", GiB(1), 3).Model("reranker", GiB(2), 2)),
+              ElementsAre("bge/0 gpu0", "reranker/0 gpu0", "bge/1 gpu1", "reranker/1 gpu1", "bge/2 gpu0"));
+}
+
+TEST(Rules, TogetherNeedsRoomForAll) {
+  const auto plan = PlanBuilder().Device("a", GiB(4)).Device("b", GiB(4)).Together({"x", "y"}).Model("x", GiB(3)).Model("y", GiB(2));
+  EXPECT_THAT(Lines(plan), ElementsAre(HasSubstr("model \"x\": replica 0 fits nowhere: it needs 5 GiB together with y; a "
+                                                 "has 4 GiB of 4 GiB free, 1 GiB missing")));
+}
+
+TEST(Rules, ListsOfTogetherThatShareAModelAreOne) {
+  EXPECT_THAT(Lines(TwoGpus().Together({"a", "b"}).Together({"b", "c"}).Model("a", GiB(1)).Model("x", GiB(2)).Model("b", GiB(1)).Model("c", GiB(1))),
+              ElementsAre("a/0 gpu0", "b/0 gpu0", "c/0 gpu0", "x/0 gpu1"));
+}
+
+TEST(Rules, ReserveIsKeptFree) {
+  EXPECT_THAT(Lines(PlanBuilder().Device("gpu0", GiB(80)).Reserve(GiB(1)).Model("chat", GiB(80))),
+              ElementsAre(HasSubstr("gpu0 has 79 GiB of 79 GiB free, 1 GiB missing")));
+}
+
+TEST(Rules, PackFillsADeviceBeforeTheNext) {
+  EXPECT_THAT(Lines(TwoGpus().Model("a", GiB(10)).Model("b", GiB(10), 2).Pack()), ElementsAre("a/0 gpu0", "b/0 gpu0", "b/1 gpu0"));
+}
+
+TEST(Rules, HigherPriorityIsPlacedAndLoadsFirst) {
+  EXPECT_THAT(Lines(PlanBuilder().Device("small", GiB(9)).Device("large", GiB(10)).Model("a", GiB(8)).Model("b", GiB(8)).Priority(5)),
+              ElementsAre("b/0 large", "a/0 small"));
+}
+
+TEST(Search, FindsThePlacementThatLoadOrderMisses) {
+  EXPECT_THAT(Lines(PlanBuilder().Device("d0", GiB(4)).Device("d1", GiB(6)).Model("bge", GiB(1), 2).Model("chat", GiB(3)).Model("big", GiB(5))),
+              ElementsAre("bge/0 d0", "bge/1 d1", "chat/0 d0", "big/0 d1"));
+}
+
+TEST(Search, ManualModelPrefersADeviceThatRulesLeaveToIt) {
+  EXPECT_THAT(Lines(PlanBuilder().Device("gpu0", GiB(80)).Device("gpu1", GiB(40)).Model("chat", GiB(8)).On({"gpu0"}).Exclusive().Model("bge", GiB(1)).Manual()),
+              ElementsAre("chat/0 gpu0", "bge/0 gpu1"));
+}
+
+TEST(Ledger, RulesHoldForWhatIsStartedByHandToo) {
+  const config::Plan plan = TwoGpus().Model("chat", GiB(8)).Exclusive().Model("bge", GiB(1));
+  Ledger ledger(plan);
+  ASSERT_TRUE(ledger.Reserve("gpu0", "bge", 0, GiB(1)));
+  const Status refused = ledger.Reserve("gpu0", "chat", 0, GiB(8));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kConflict);
+  EXPECT_EQ(refused.error().message, "model \"chat\": replica 0 may not join those on gpu0: chat is exclusive, and bge/0 is "
+                                     "there; stop that one, or change the rule");
+  ledger.Release("bge", 0);
+  EXPECT_TRUE(ledger.Reserve("gpu0", "chat", 0, GiB(8)));
+  EXPECT_FALSE(ledger.Reserve("gpu0", "bge", 0, GiB(1)));
+}
+
+// ---- against a search that knows no shortcuts
+
+config::Plan RandomPlan(std::mt19937& random) {
+  const auto upto = [&](unsigned n) { return static_cast<int>(random() % n); };
+  PlanBuilder builder;
+  const int devices = 1 + upto(3);
+  for (int d = 0; d < devices; ++d) builder.Device(Numbered("d", d), GiB(2 + random() % 6));
+  const int models = 1 + upto(4);
+  for (int m = 0; m < models; ++m) {
+    builder.Model(Numbered("m", m), GiB(1 + random() % 3), 1 + upto(2)).Kind(static_cast<Kind>(upto(3)));
+    if (upto(5) == 0) builder.Exclusive();
+    if (upto(3) == 0) builder.Pack();
+    if (upto(4) == 0) builder.On({Numbered("d", upto(static_cast<unsigned>(devices)))});
+  }
+  if (upto(3) == 0) builder.MostPerDevice(static_cast<Kind>(upto(3)), 1 + upto(2));
+  if (models > 1 && upto(2) == 0) builder.Apart({"m0", "m1"});
+  if (models > 2 && upto(2) == 0) builder.Together({"m1", "m2"});
+  return builder;
+}
+
+// Whether these places keep every rule, written as the rules are spoken.
+bool Lawful(const config::Plan& plan, const std::vector<Assignment>& all) {
+  std::map<std::string, Bytes> used;
+  const auto model = [&](const Assignment& a) -> const config::Model& { return *config::FindModel(plan, a.model); };
+  const auto both_in = [](const std::vector<std::string>& list, const Assignment& a, const Assignment& b) {
+    return a.model != b.model && std::ranges::count(list, a.model) + std::ranges::count(list, b.model) == 2;
+  };
+  for (const Assignment& a : all) {
+    used[a.device] += a.memory;
+    if (std::ranges::find(model(a).devices, a.device) == model(a).devices.end()) return false;
+    int of_kind = 0;
+    for (const Assignment& b : all) {
+      const bool same = &a == &b, neighbours = a.device == b.device;
+      of_kind += neighbours && model(a).kind == model(b).kind;
+      if (!same && neighbours && model(a).sharing == config::Sharing::kExclusive) return false;
+      for (const auto& list : plan.rules.apart) {
+        if (neighbours && both_in(list, a, b)) return false;
+      }
+      for (const auto& list : plan.rules.together) {
+        if (!neighbours && a.replica == b.replica && both_in(list, a, b)) return false;
+      }
+    }
+    const auto most = plan.rules.max_per_device.find(model(a).kind);
+    if (most != plan.rules.max_per_device.end() && of_kind > most->second) return false;
+  }
+  return std::ranges::all_of(plan.devices, [&](const auto& d) { return used[d.name] <= d.capacity(); });
+}
+
+// Every way to place every replica.
+bool SomePlacementExists(const config::Plan& plan) {
+  std::vector<Assignment> all;
+  for (const config::Model& model : plan.models) {
+    for (int r = 0; r < model.replicas; ++r) all.push_back({model.name, r, plan.devices[0].name, model.memory, 1, 0});
+  }
+  std::vector<std::size_t> at(all.size());
+  for (;;) {
+    for (std::size_t i = 0; i < all.size(); ++i) all[i].device = plan.devices[at[i]].name;
+    if (Lawful(plan, all)) return true;
+    std::size_t i = 0;
+    while (i < at.size() && ++at[i] == plan.devices.size()) at[i++] = 0;
+    if (i == at.size()) return false;
+  }
+}
+
+TEST(Place, AgreesWithTryingEveryPlacement) {
+  std::mt19937 random(7);
+  int placed_plans = 0, refused_plans = 0;
+  for (int i = 0; i < 1500; ++i) {
+    const config::Plan plan = RandomPlan(random);
+    const auto placed = Place(plan);
+    if (const auto* placement = std::get_if<Placement>(&placed)) {
+      ++placed_plans;
+      ASSERT_TRUE(Lawful(plan, placement->assignments)) << "plan " << i;
+    } else {
+      ++refused_plans;
+      ASSERT_FALSE(SomePlacementExists(plan)) << "plan " << i;
+    }
+  }
+  EXPECT_GT(placed_plans, 300);
+  EXPECT_GT(refused_plans, 300);
+}
+
+// ---- speed
+
+// 200 replicas on 64 devices, with rules of every sort.
+config::Plan LargePlan(std::uint64_t gib_per_device) {
+  PlanBuilder builder;
+  for (int d = 0; d < 64; ++d) builder.Device(Numbered("gpu", d), GiB(gib_per_device));
+  for (int m = 0; m < 40; ++m) {
+    builder.Model(Numbered("m", m), GiB(static_cast<std::uint64_t>(9 + 7 * m % 31)), 5).Kind(m % 4 == 0 ? Kind::kLlm : Kind::kEmbedding);
+    if (m % 20 == 0) builder.Exclusive();
+  }
+  builder.MostPerDevice(Kind::kLlm, 1).Apart({"m1", "m2", "m3"}).Together({"m5", "m6"});
+  return builder;
+}
+
+double MillisecondsToPlace(const config::Plan& plan) {
+  const auto begun = std::chrono::steady_clock::now();
+  const auto placed = Place(plan);
+  const double took = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count();
+  std::printf("200 replicas on 64 devices: %s after %.2f ms\n",
+              std::holds_alternative<Placement>(placed) ? "placed" : "refused", took);
+  return took;
+}
+
+TEST(Place, TwoHundredReplicasOnSixtyFourDevicesTakeNoTime) {
+  for (const std::uint64_t gib : {141, 96, 90, 80, 60}) EXPECT_LT(MillisecondsToPlace(LargePlan(gib)), 2000);
+}
+
+}  // namespace
+}  // namespace berth::placement
