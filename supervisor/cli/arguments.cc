@@ -68,7 +68,7 @@ constexpr Option kOptions[] = {
     {"--follow", "-f", "", "go on with what comes", Value::kNone, kTakesFollow, StoreFlag<&Invocation::follow>},
     {"--tail", "-n", "N", "begin with the last N lines (default 100)", Value::kRequired, kTakesTail, StoreTail},
     {"--previous", "-p", "", "the last lines of the run before this one", Value::kNone, kTakesPrevious, StoreFlag<&Invocation::previous>},
-    {"--device", "-d", "NAME=SIZE", "plan FILE for a device of that size, there or not (any number)", Value::kRequired, kTakesDevice, StoreDevice},
+    {"--device", "-d", "NAME=SIZE", "plan for such a device, there or not; repeat it", Value::kRequired, kTakesDevice, StoreDevice},
 };
 // clang-format on
 

@@ -23,9 +23,9 @@ struct Outcome {
   std::string err;
 };
 
-// A folder with a model directory "bge" and plans.
 int PlanFile(const std::filesystem::path& plan, bool json) { return PlanCommand(plan, {}, json); }
 
+// A folder with a model directory "bge" and plans.
 class Offline : public ::testing::Test {
  protected:
   Offline() {
@@ -108,8 +108,9 @@ TEST_F(Offline, PlanPrintsTheTables) {
 }
 
 TEST_F(Offline, PlanForDevicesThatThisMachineDoesNotHave) {
-  const auto plan = Plan("version: 1\ndevices: {gpu0: {cuda: 0, reserve: 1GiB}}\nmodels:\n"
-                         "  chat: {kind: llm, source: x, memory: 60GiB, replicas: 2, sharing: exclusive}\n");
+  const auto plan = folder_ / "gpus.yaml";
+  std::ofstream(plan) << "version: 1\ndevices: {gpu0: {cuda: 0, reserve: 1GiB}}\nmodels:\n"
+                         "  chat: {kind: llm, source: x, memory: 60GiB, replicas: 2, sharing: exclusive}\n";
   EXPECT_THAT(Run(PlanFile, plan, false).err, HasSubstr("gpu0's memory is not known; give it the key memory"));
   const auto with_hardware = [](const std::filesystem::path& file, bool json) {
     return PlanCommand(file, {{"gpu0", GiB(80)}, {"h200", GiB(141)}}, json);
