@@ -2,6 +2,8 @@
 can exceed its budget, and a neighbour that notices nothing."""
 
 import json
+import re
+import resource
 import statistics
 import threading
 import time
@@ -120,13 +122,13 @@ class OverBudget(unittest.TestCase):
 
     @unsanitized
     def test_M6_a_limit_comes_from_the_kernels_count_and_not_from_the_workers(self):
-        with Daemon(model("greedy", behaviour={**FAST, "reported_memory": 1 * MIB})) as berth:
+        with Daemon(model("greedy", behaviour={**FAST, "reported_memory": 60 * MIB})) as berth:
             process = Path(f"/proc/{berth.pid('greedy')}")
             limits = (process / "limits").read_text()
             status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
             data, held = (int(status[name].split()[0]) * 1024 for name in ("VmData", "RssAnon"))
             limit = next(int(line.split()[3]) for line in limits.splitlines() if line.startswith("Max data size"))
-            self.assertAlmostEqual(limit, data + 64 * MIB - held + 256 * MIB, delta=8 * MIB)
+            self.assertAlmostEqual(limit, data + 64 * MIB - held + 256 * MIB, delta=20 * MIB)  # a thread or two since
 
     def test_S11_a_model_that_runs_out_of_memory_while_it_loads_is_not_loaded_for_ever(self):
         with Daemon(model("greedy", restart={"backoff": ["10ms", "20ms"], "give_up": "100 in 10m"},
@@ -173,6 +175,22 @@ class FirstRing(unittest.TestCase):
             self.assertEqual(refused.headers["retry-after"], "1")
             self.assertEqual(berth.embed().status, 200)
             self.assertEqual(berth.pid(), pid, "it went on")
+
+    @unsanitized
+    def test_M4_ring_2_the_workers_last_word_is_said_even_when_the_kernel_refuses_it_memory(self):
+        with self.serve("2GiB") as berth:
+            pid = berth.pid()
+            status = Path(f"/proc/{pid}/status").read_text()
+            limit = int(re.search(r"VmData:\s+(\d+)", status).group(1)) * 1024 + MIB
+            resource.prlimit(pid, resource.RLIMIT_DATA, (limit, limit))
+            # Its body does not fit, so nothing of it was begun: the next worker answers it, that it is too long.
+            answer = berth.embed(text="x " * (48 * MIB // 2))
+            self.assertEqual((answer.status, answer.code), (400, "context_length_exceeded"), answer.body)
+            last = wait_until("its end", lambda: berth.replicas()[0].get("last_exit"))
+            self.assertEqual((last["cause"], last["code"]), ("over_budget", 71), last)
+            self.assertIn("out of memory", last["reason"])
+            self.assertNotEqual(berth.pid(), pid)
+            self.assertEqual(berth.embed().status, 200)
 
     @unsanitized
     def test_M4_S11_ring_1_a_load_that_does_not_fit_ends_with_71_and_is_not_tried_again(self):
