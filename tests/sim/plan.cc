@@ -15,7 +15,7 @@ std::vector<config::Device> RandomDevices(Random& random) {
     device.name = "gpu" + std::to_string(i);
     device.memory = GiB(static_cast<std::uint64_t>(random.Between(8, 80)));
     device.threads = 8;
-    if (random.Percent(20)) device.reserve = GiB(static_cast<std::uint64_t>(random.Between(1, 4)));
+    if (random.Percent(30)) device.reserve = Bytes{device.memory.count / static_cast<std::uint64_t>(random.Between(2, 8))};
     devices.push_back(device);
   }
   return devices;
