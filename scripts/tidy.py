@@ -44,9 +44,9 @@ TORCH = re.compile(r"<(ATen|torch|c10)/")
 # Files that decide and do not act.
 PURE = ["supervisor/placement/*", "supervisor/gpu/inventory.*", "supervisor/gpu/tenancy.*", "supervisor/gpu/news.*", "supervisor/launch/step.*", "supervisor/launch/restart_policy.*",
         "supervisor/launch/exit_cause.*", "supervisor/launch/life*", "supervisor/launch/schedule.*",
-        "supervisor/launch/turn.*", "supervisor/launch/vitals.*", "supervisor/launch/model_summary.*",
+        "supervisor/launch/turn.*", "supervisor/launch/vitals.*", "supervisor/launch/gpu_place.*", "supervisor/launch/model_summary.*",
         "supervisor/route/pick.*", "supervisor/route/router.*",
-        "supervisor/route/retry_budget.*", "worker/engine/batcher.*"]
+        "supervisor/route/retry_budget.*", "supervisor/admin/gpu_devices.*", "worker/engine/batcher.*"]
 IMPURE = re.compile(r"<(boost/asio|boost/process|fstream|sys/|unistd|fcntl|thread|mutex)|Clock::now|system_clock")
 
 

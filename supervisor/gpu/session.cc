@@ -79,7 +79,8 @@ Inventory Session::Read() {
     inventory.error = Describe(begun);
     return inventory;
   }
-  const Answer<unsigned> count = nvml_.Count();
+  Answer<unsigned> count = nvml_.Count();
+  if (!count && MeansLost(count.error())) count = static_cast<unsigned>(cards_.size());  // the others are still there
   if (!count) {
     inventory.error = Describe(count.error());
     End();
@@ -132,7 +133,7 @@ void Session::ReadCard(Card& card) {
   if (began >= card.ask_again_at) {
     card.last = ReadDevices(card);
     const auto took = std::chrono::duration_cast<Duration>(Clock::now() - began);
-    if (took > slow_) card.ask_again_at = began + kRest * took;
+    if (took > slow_) card.ask_again_at = began + (1 + kRest) * took;
   }
   for (Gpu& gpu : card.last) {
     gpu.lost = card.lost;

@@ -14,8 +14,9 @@ namespace berth::gpu {
 
 class Session {
  public:
-  // A GPU that takes longer than `slow` for its readings is left alone for kRest times as long.
-  static constexpr int kRest = 10;
+  // A GPU that takes longer than `slow` for its readings is left alone for kRest times as long: the others are then
+  // read late for a fifth of the time at most.
+  static constexpr int kRest = 4;
 
   Session(Nvml& nvml, Duration slow) : nvml_(nvml), slow_(slow) {}
   ~Session() { End(); }

@@ -54,6 +54,7 @@ class Fleet::Body {
   const std::vector<std::string> own_environment_ = OwnEnvironment();
   const std::string cpu_flags_ = CpuFlags();
   std::uint64_t processes_started_ = 0;
+  Gpus gpus_;
   asio::any_io_executor executor_;
   Yard yard_;
   std::vector<std::unique_ptr<Replica>> replicas_;  // in the order in which they load
@@ -75,6 +76,7 @@ Fleet::Body::Body(asio::any_io_executor executor, const config::Plan& plan, cons
       spawner_(options_.spawner ? *options_.spawner : *own_spawner_),
       schedule_(plan),
       logs_(executor, options_.log_dir, plan.server.logs, metrics),
+      gpus_(options_.gpus, schedule_.ledger().reservations()),
       executor_(executor),
       yard_(MakeYard(executor, events)),
       sweep_wake_(executor),
@@ -97,6 +99,7 @@ Yard Fleet::Body::MakeYard(asio::any_io_executor executor, observe::Events& even
           plan_.server.max_body.count,
           spawner_,
           schedule_,
+          gpus_,
           logs_,
           sink_,
           events,

@@ -18,6 +18,7 @@
 #include "supervisor/launch/cgroup.h"
 #include "supervisor/launch/endpoint.h"
 #include "supervisor/launch/exit_status.h"
+#include "supervisor/launch/gpu_place.h"
 #include "supervisor/launch/life.h"
 #include "supervisor/launch/logs.h"
 #include "supervisor/launch/spawner.h"
@@ -37,6 +38,7 @@ struct FleetOptions {
   Spawner* spawner = nullptr;         // outlives the fleet; null: one of its own, for real processes
   Duration gone_limit = Life::kGoneLimit;  // after which a killed process that is not proven gone is stuck
   Cgroups* cgroups = nullptr;         // outlives the fleet; null: none
+  GpuSource gpus = {};
 };
 
 struct ReplicaStatus {

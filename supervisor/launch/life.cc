@@ -91,6 +91,7 @@ bool Life::LookAtTurn(TimePoint now) {
   if (const std::string loading = schedule_.slots().Holder(device); !loading.empty()) {
     return blocked("waits for " + loading + ", which loads on " + device, false);
   }
+  if (std::string objection = hands_.Objection(); !objection.empty()) return blocked(std::move(objection), true);
   const auto status = schedule_.ledger().Reserve(device, model_.name, assignment_.replica, assignment_.memory);
   if (!status) return blocked(status.error().message, true);
   hopeless_ = false;

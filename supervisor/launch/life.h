@@ -43,6 +43,9 @@ class Hands {
   virtual void Reaped() = 0;
   // After Reaped(): nothing of the process is left on its device.
   virtual bool Gone() = 0;
+  // Why no process may begin on its device now, though the ledger has room: somebody else's use of it, or a fault.
+  // Empty: it may.
+  virtual std::string Objection() { return {}; }
   // Requests are begun there, or wait there to be begun.
   virtual bool HasWork() = 0;
 

@@ -16,6 +16,7 @@ namespace berth::launch {
 Replica::Replica(Yard& yard, const placement::Assignment& assignment, std::uint64_t seed)
     : yard_(yard),
       assignment_(assignment),
+      place_(yard.gpus, assignment_),
       metrics_(yard.metrics, assignment_.model, assignment_.replica, assignment_.device),
       life_(yard.schedule.Add(assignment, seed, yard.options.gone_limit, *this, Clock::now())),
       since_(TimestampNow()),
@@ -93,10 +94,11 @@ TimePoint Replica::NextLook() const {
 void Replica::Sample(TimePoint now) {
   run_->next_sample = now + Vitals::kCheckEvery;
   run_->oom_kills_before = std::exchange(run_->oom_kills_now, OomKills());
+  place_.Look();
   const auto stats = ReadWorkerStats(run_->process->pid());
   if (!stats) return;
   metrics_.Look(life_.vitals(), now, *stats);
-  if (kFencesMemory) life_.OnPrivateMemory(stats->private_memory, now);
+  if (kFencesMemory && !place_.on_gpu()) life_.OnPrivateMemory(stats->private_memory, now);
 }
 
 // ---- what the life has done
@@ -117,12 +119,13 @@ WorkerSettings Replica::Settings() {
   start.max_body_bytes = yard_.max_body_bytes;
   const std::string socket = std::to_string(++yard_.processes_started) + ".sock";
   return {yard_.options.worker, yard_.options.runtime_dir / socket,
-          WorkerEnvironment(yard_.own_environment, yard_.cpu_flags, assignment_.threads), std::move(start)};
+          WorkerEnvironment(yard_.own_environment, yard_.cpu_flags, assignment_.threads, place_.uuids()),
+          std::move(start)};
 }
 
 // A worker that is not in a group of its own runs without the third ring, and says so.
 std::unique_ptr<Cgroup> Replica::MakeGroup() {
-  if (yard_.options.cgroups == nullptr) return nullptr;
+  if (yard_.options.cgroups == nullptr || place_.on_gpu()) return nullptr;  // a GPU's budget is not host memory
   const Bytes limit = CgroupLimit(assignment_.memory, life_.model().source);
   auto group = yard_.options.cgroups->Make(yard_.processes_started, limit);
   const Status added = !group ? Status(group.error()) : *group ? (*group)->Add(run_->process->pid()) : Ok();
@@ -133,11 +136,13 @@ std::unique_ptr<Cgroup> Replica::MakeGroup() {
 
 Status Replica::Spawn() {
   ++incarnation_;
+  place_.Begins();
   auto notify = [this](Notice notice) { Add(std::move(notice)); };
   auto process = WorkerProcess::Launch(yard_.executor, yard_.spawner, yard_.logs, Settings(), std::move(notify));
   if (!process) return process.error();
   run_.emplace(std::move(*process));
   run_->group = MakeGroup();
+  place_.Runs(run_->process->pid());
   run_->oom_kills_before = run_->oom_kills_now = OomKills();
   metrics_.Started();
   return Ok();
@@ -160,6 +165,7 @@ void Replica::Open(const protocol::ReadyMessage& ready) {
 }
 
 std::uint64_t Replica::Fence(const protocol::MemoryReport& after_warm_up) {
+  if (place_.on_gpu()) return 0;  // its budget is of the GPU's memory, and CUDA maps far more than it uses
   return FenceData(run_->process->pid(), after_warm_up.vm_data, after_warm_up.rss_anon, assignment_.memory.count);
 }
 
@@ -178,6 +184,7 @@ void Replica::Kill() { run_->process->Kill(); }
 void Replica::Reaped() {
   const std::shared_ptr<Endpoint> endpoint = run_->endpoint;
   run_.reset();
+  place_.Reaped(Clock::now());
   if (endpoint) yard_.sink.Down(endpoint);
   yard_.process_gone();
 }

@@ -36,6 +36,7 @@ struct Yard {
   std::uint64_t max_body_bytes;
   Spawner& spawner;
   Schedule& schedule;
+  Gpus& gpus;
   Logs& logs;
   EndpointSink& sink;
   observe::Events& events;
@@ -78,7 +79,8 @@ class Replica : private Hands {
   bool AskToEnd(Duration within) override;
   void Kill() override;
   void Reaped() override;
-  bool Gone() override { return true; }  // nothing of a process outlives it on the CPU
+  bool Gone() override { return place_.Gone(); }
+  std::string Objection() override { return place_.Objection(Clock::now()); }
   bool HasWork() override;
   void Entered() override;
   void Changed() override;
@@ -97,6 +99,7 @@ class Replica : private Hands {
 
   Yard& yard_;
   const placement::Assignment assignment_;
+  GpuPlace place_;
   ReplicaMetrics metrics_;
   Life& life_;
   std::string since_;  // of the state, RFC 3339

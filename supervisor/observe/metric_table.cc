@@ -108,7 +108,29 @@ std::vector<MetricRow> LedgerRows() {
       Gauge("device_memory_total_bytes", {"device"}, "Memory of a device that replicas may reserve."),
       Gauge("device_memory_reserved_bytes", {"device", "model"}, "Memory of a device that the replicas of a model have reserved."),
       Gauge("device_memory_used_bytes", {"device", "model", "replica", "source"}, "Memory of a device that a replica uses, by who measured it."),
+      Gauge("device_memory_unaccounted_bytes", {"device"}, "Memory of a GPU that is used and not by replicas."),
       Gauge("device_memory_headroom_bytes", {"device"}, "Memory of a device that is not reserved."),
+  };
+}
+
+// GPUs and MIG instances, as NVML reads them.
+std::vector<MetricRow> GpuRows() {
+  return {
+      Gauge("gpu_utilization_ratio", {"gpu"}, "Share of the last sampling period in which a GPU computed."),
+      Gauge("gpu_memory_copy_utilization_ratio", {"gpu"}, "Share of the last sampling period in which a GPU's memory was read or written."),
+      Gauge("gpu_power_watts", {"gpu"}, "Power that a GPU draws."),
+      Gauge("gpu_power_limit_watts", {"gpu"}, "Power that a GPU may draw."),
+      Counter("gpu_energy_joules_total", {"gpu"}, "Energy that a GPU has drawn since its driver was loaded."),
+      Gauge("gpu_temperature_celsius", {"gpu"}, "Temperature of a GPU."),
+      Gauge("gpu_memory_temperature_celsius", {"gpu"}, "Temperature of a GPU's memory."),
+      Gauge("gpu_sm_clock_hertz", {"gpu"}, "Clock of a GPU's multiprocessors."),
+      Counter("gpu_throttle_seconds_total", {"gpu", "reason"}, "Time in which a GPU's clocks were held down, by reason."),
+      Counter("gpu_xid_errors_total", {"gpu", "xid"}, "Errors of a GPU that its driver reported, by number."),
+      Counter("gpu_ecc_errors_total", {"gpu", "type"}, "Memory errors of a GPU since its driver was loaded, corrected or not."),
+      Gauge("gpu_remapped_rows", {"gpu"}, "Rows of a GPU's memory that were faulty and are replaced."),
+      Gauge("gpu_info", {"gpu", "uuid", "name", "driver", "mig_profile"}, "1 for each GPU and MIG instance that can be used."),
+      Gauge("nvml_up", {}, "1 while NVML gives readings of the GPUs, 0 while it does not."),
+      Gauge("nvml_scrape_duration_seconds", {}, "Time that the last reading of all GPUs took."),
   };
 }
 
@@ -132,7 +154,7 @@ std::vector<MetricRow> DaemonRows() {
 const std::vector<MetricRow>& Rows() {
   static const std::vector<MetricRow> rows = [] {
     std::vector<MetricRow> all;
-    for (const auto& part : {HttpRows(), RequestRows(), BatchRows(), LifecycleRows(), LedgerRows(), DaemonRows()}) {
+    for (const auto& part : {HttpRows(), RequestRows(), BatchRows(), LifecycleRows(), LedgerRows(), GpuRows(), DaemonRows()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

@@ -122,6 +122,16 @@ TEST_F(SessionTest, ALostGpuKeepsItsNameAndCostsTheOthersNothing) {
   EXPECT_TRUE(inventory.gpus[1].memory);
 }
 
+TEST_F(SessionTest, ALostGpuThatCannotEvenBeCountedLeavesTheOthers) {
+  Set({{"gpus", {H100("GPU-1"), H100("GPU-2")}}});
+  Read();
+  Set({{"gpus", {H100("GPU-1", {{"lost", true}}), H100("GPU-2")}}, {"errors", {{"nvmlDeviceGetCount_v2", 15}}}});
+  const Inventory inventory = Read();
+  ASSERT_TRUE(inventory.up());
+  EXPECT_FALSE(inventory.gpus.at(0).lost.empty());
+  EXPECT_TRUE(inventory.gpus.at(1).memory);
+}
+
 TEST_F(SessionTest, AGpuThatWasLostBeforeTheStartHasItsPlaceButNoName) {
   Set({{"gpus", {H100("GPU-1", {{"lost", true}}), H100("GPU-2")}}});
   const Inventory inventory = Read();

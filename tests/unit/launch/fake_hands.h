@@ -28,6 +28,7 @@ class FakeHands : public Hands {
   void Kill() override { did.push_back("kill"); }
   void Reaped() override { did.push_back("reaped"); }
   bool Gone() override { return gone; }
+  std::string Objection() override { return objection; }
   bool HasWork() override { return has_work; }
   void Entered() override {}
   void Changed() override { ++changes; }
@@ -40,6 +41,7 @@ class FakeHands : public Hands {
 
   bool cannot_spawn = false, hears = true, gone = true, has_work = false;
   std::uint64_t data_limit = 0;
+  std::string objection;
   std::vector<std::string> did;
   int changes = 0;
   Duration backoff{};

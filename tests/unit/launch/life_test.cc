@@ -102,6 +102,21 @@ TEST_F(LifeTest, WhatIsAskedForWhileMemoryLingersIsDoneOnceItIsGone) {
   }
 }
 
+TEST_F(LifeTest, WhatADeviceObjectsToWaitsWithThatReasonAndHoldsNothingUntilItIsOver) {
+  hands_.objection = "pid 4711 (python3) with 59 GiB is in the way";
+  ASSERT_TRUE(lives_.schedule().Start("bge", lives_.now()));
+  lives_.Look();
+  EXPECT_EQ(bge_.state(), State::kWaiting);
+  EXPECT_EQ(bge_.reason(), hands_.objection);
+  EXPECT_TRUE(bge_.hopeless()) << "later waves go on without it";
+  EXPECT_EQ(Reserved(), Bytes{});
+  EXPECT_EQ(Loading(), "");
+  EXPECT_LE(bge_.NextLook(lives_.now()), lives_.now() + 5s) << "nobody announces that it is over";
+  hands_.objection.clear();
+  lives_.Look();
+  EXPECT_THAT(hands_.Did(), ElementsAre("spawn"));
+}
+
 TEST_F(LifeTest, AKilledProcessThatIsNotReapedIsStuckAndReleasedWhenItIs) {
   ASSERT_TRUE(lives_.schedule().Start("bge", lives_.now()));
   lives_.Look();

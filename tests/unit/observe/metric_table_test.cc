@@ -24,8 +24,9 @@ TEST(MetricTable, RowsFollowTheConventions) {
 TEST(MetricTable, LabelsAreBoundedSets) {
   static const std::set<std::string_view> bounded = {
       "model", "replica", "device",  "route", "method", "code",  "code_class", "reason", "kind",
-      "task",  "outcome", "phase", "state", "stage",  "result", "cause",      "source", "command"};
-  static const std::set<std::string_view> of_info = {"pid", "build", "version"};
+      "task",  "outcome", "phase", "state", "stage",  "result", "cause",      "source", "command",
+      "gpu",   "xid",     "type"};
+  static const std::set<std::string_view> of_info = {"pid", "build", "version", "uuid", "name", "driver", "mig_profile"};
   for (const MetricRow& row : MetricTable()) {
     for (const std::string_view label : row.labels) {
       EXPECT_TRUE(bounded.contains(label) || (row.name.ends_with("_info") && of_info.contains(label)))

@@ -1,0 +1,85 @@
+// A replica's place on a GPU: may its load begin beside what others hold there, which UUID is its worker to see, has
+// the device let go of it once its process is reaped. Decided by the readings of supervisor/gpu and the ledger; a
+// replica on the CPU has an empty place, which never objects and is gone at once. Control thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "supervisor/gpu/tenancy.h"
+#include "supervisor/placement/ledger.h"
+#include "supervisor/placement/placement.h"
+
+namespace berth::launch {
+
+// Where readings come from. Empty on a host whose plan has no GPU.
+struct GpuSource {
+  std::map<std::string, std::string> uuids;  // of the plan's devices that are GPUs, by their names
+  std::function<std::shared_ptr<const gpu::Inventory>()> latest;  // never waits, never null
+};
+
+// All places, as a fleet shares them: who runs where, in which order they came.
+class Gpus {
+ public:
+  // `reservations`: the ledger's. Both outlive this.
+  Gpus(const GpuSource& source, const std::vector<placement::Ledger::Reservation>& reservations)
+      : source_(source), reservations_(reservations) {}
+
+  std::string UuidOf(const std::string& device) const;  // empty: it is no GPU
+  std::shared_ptr<const gpu::Inventory> Latest() const { return source_.latest(); }
+
+  using Who = std::pair<std::string, int>;  // model and replica
+  void Came(const Who& who) { order_[who] = ++came_; }
+  void Runs(const Who& who, int pid) { pids_[who] = pid; }
+  void Ended(const Who& who) { pids_.erase(who); }
+
+  std::vector<gpu::Tenant> OthersOn(const std::string& device, const Who& who) const;
+  // By those who came to the device after `who`.
+  Bytes ReservedSince(const std::string& device, const Who& who) const;
+
+  // Some worker was listed by the pid that we know: then all are.
+  bool lists_pids() const { return lists_pids_; }
+  void ListsPids() { lists_pids_ = true; }
+
+ private:
+  const GpuSource& source_;
+  const std::vector<placement::Ledger::Reservation>& reservations_;
+  std::map<Who, int> pids_;
+  std::map<Who, std::uint64_t> order_;
+  std::uint64_t came_ = 0;
+  bool lists_pids_ = false;
+};
+
+class GpuPlace {
+ public:
+  GpuPlace(Gpus& gpus, const placement::Assignment& assignment);
+
+  // Those that its worker sees; none on the CPU.
+  std::vector<std::string> uuids() const;
+  bool on_gpu() const { return !uuid_.empty(); }
+
+  // Why no process may begin there now; empty: it may.
+  std::string Objection(TimePoint now) const;
+  void Begins();            // a process is about to be started
+  void Runs(int pid);       // it was
+  void Look();              // about once a second, while it runs
+  void Reaped(TimePoint now);
+  bool Gone() const;        // nothing of the last process is left
+
+ private:
+  Gpus& gpus_;
+  const std::string device_;
+  const Gpus::Who who_;
+  const Bytes needed_;
+  const std::string uuid_;
+  bool ran_ = false;        // a process was started since Begins()
+  gpu::Stay stay_;
+  TimePoint reaped_at_{};
+};
+
+}  // namespace berth::launch
