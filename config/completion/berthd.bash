@@ -4,7 +4,7 @@ _berthd() {
   local word=${COMP_WORDS[COMP_CWORD]}
   COMPREPLY=()
   if [[ $word == -* ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "--check --worker --version --help" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "--check --worker --nvml --version --help" -- "$word")
   else
     compopt -o filenames 2>/dev/null
     mapfile -t COMPREPLY < <(compgen -f -- "$word")

@@ -5,11 +5,13 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "supervisor/base/duration.h"
 #include "supervisor/base/result.h"
+#include "supervisor/gpu/inventory.h"
 #include "supervisor/launch/fleet.h"
 
 namespace berth::admin {
@@ -20,6 +22,8 @@ class Control {
 
   virtual std::vector<launch::ModelStatus> Models() const = 0;
   virtual const placement::Ledger& ledger() const = 0;
+  // The last reading of the GPUs; null: the plan has none.
+  virtual std::shared_ptr<const gpu::Inventory> gpus() const { return nullptr; }
   // A sentence for each required model that has no ready replica; none: the daemon is ready.
   virtual std::vector<std::string> WhyNotReady() const = 0;
   virtual int RequestsOpen() const = 0;

@@ -11,6 +11,7 @@
 #include <random>
 
 #include "supervisor/admin/admin_server.h"
+#include "supervisor/admin/gpu_watch.h"
 #include "supervisor/admin/notify.h"
 #include "supervisor/admin/preparation.h"
 #include "supervisor/base/deadline.h"
@@ -26,6 +27,7 @@ namespace asio = boost::asio;
 namespace berth::admin {
 namespace {
 
+constexpr Duration kGpuPeriod = std::chrono::seconds(1);
 constexpr Duration kLagPeriod = std::chrono::milliseconds(500);
 // How often a drain looks whether the last request has ended.
 constexpr Duration kDrainPeriod = std::chrono::milliseconds(20);
@@ -53,6 +55,7 @@ class Daemon : public Control {
   // Control
   std::vector<launch::ModelStatus> Models() const override { return fleet_.Describe(); }
   const placement::Ledger& ledger() const override { return fleet_.ledger(); }
+  std::shared_ptr<const gpu::Inventory> gpus() const override;
   std::vector<std::string> WhyNotReady() const override;
   int RequestsOpen() const override { return proxy_.requests_open(); }
   bool Draining() const override { return stops_asked_ > 0; }
@@ -76,6 +79,7 @@ class Daemon : public Control {
   void AskToStop(const std::string& who);
   asio::awaitable<void> WatchSignals();
   asio::awaitable<void> MeasureLag();
+  asio::awaitable<void> WatchGpus();
   asio::awaitable<void> EndWhenAsked();
   asio::awaitable<void> EndFleet();
   asio::awaitable<void> HurryFleet();
@@ -86,6 +90,7 @@ class Daemon : public Control {
   observe::Events events_;
   observe::Metrics metrics_;
   launch::Cgroups cgroups_{{}};
+  std::optional<GpuWatch> gpu_watch_;
   route::Proxy proxy_;
   launch::Fleet fleet_;
   launch::Logs& logs_;
@@ -112,11 +117,18 @@ Daemon::Daemon(const Options& options, CheckedPlan checked, std::filesystem::pat
       signals_(loop_, SIGTERM, SIGINT, SIGHUP),
       asked_(loop_, TimePoint::max()),
       main_(loop_.get_executor()),
-      background_(loop_.get_executor()) {}
+      background_(loop_.get_executor()) {
+  if (checked_.gpus) gpu_watch_.emplace(checked_.plan, *checked_.gpus, events_, metrics_);
+}
 
 launch::FleetOptions Daemon::FleetOptionsOf(std::filesystem::path worker) {
   launch::FleetOptions options{std::move(worker), runtime_.path(), LogDir(checked_.plan), std::random_device()()};
   options.cgroups = &cgroups_;
+  if (!checked_.gpus) return options;
+  for (const config::Device& device : checked_.plan.devices) {
+    if (!device.cuda.empty()) options.gpus.uuids[device.name] = device.cuda;
+  }
+  options.gpus.latest = [gpus = checked_.gpus.get()] { return gpus->Latest(); };
   return options;
 }
 
@@ -129,6 +141,7 @@ Status Daemon::Listen() {
 Exit Daemon::Run() {
   background_.Spawn("signals", WatchSignals());
   background_.Spawn("loop lag", MeasureLag());
+  if (gpu_watch_) background_.Spawn("GPUs", WatchGpus());
   main_.Spawn("end", EndWhenAsked());
   proxy_.Run();
   admin_.Run();
@@ -164,6 +177,10 @@ void Daemon::AnnounceReady() {
                                     std::string(launch::kFencesMemory ? "RLIMIT_DATA" : "no RLIMIT_DATA") + ", " +
                                     cgroups_.description());
   NotifySystemd("READY=1");
+}
+
+std::shared_ptr<const gpu::Inventory> Daemon::gpus() const {
+  return checked_.gpus ? checked_.gpus->Latest() : nullptr;
 }
 
 std::vector<std::string> Daemon::WhyNotReady() const {
@@ -238,6 +255,13 @@ asio::awaitable<void> Daemon::MeasureLag() {
   }
 }
 
+asio::awaitable<void> Daemon::WatchGpus() {
+  while (true) {
+    gpu_watch_->Look(fleet_.Describe(), Clock::now());
+    co_await SleepFor(kGpuPeriod);
+  }
+}
+
 asio::awaitable<void> Daemon::EndWhenAsked() {
   boost::system::error_code ignored;
   while (stops_asked_ == 0) co_await asked_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
@@ -291,7 +315,7 @@ Exit Serve(const Options& options, CheckedPlan checked, std::filesystem::path wo
 }  // namespace
 
 Exit RunDaemon(const Options& options) {
-  auto checked = CheckPlan(options.plan);
+  auto checked = CheckPlan(options.plan, options.nvml);
   if (!checked) return Fail(checked.error());
   if (options.check) {
     std::fputs(Format(checked->plan, checked->placement).c_str(), stdout);

@@ -5,6 +5,7 @@
 
 #include "supervisor/admin/handlers.h"
 #include "supervisor/admin/render.h"
+#include "supervisor/admin/render_gpu.h"
 
 namespace berth::admin {
 namespace {
@@ -53,7 +54,11 @@ Answer HandleModel(Call& call) {
 }
 
 Answer HandleDevices(Call& call) {
-  co_return Ok200(RenderDevices(call.context.plan, call.context.control.ledger()));
+  const Control& control = call.context.control;
+  Json answer = RenderDevices(call.context.plan, control.ledger());
+  const std::shared_ptr<const gpu::Inventory> gpus = control.gpus();
+  AddGpus(answer, call.context.plan, gpus ? *gpus : gpu::Inventory(), control.Models(), Clock::now());
+  co_return Ok200(answer);
 }
 
 Answer HandleLedger(Call& call) {

@@ -13,12 +13,30 @@ Status TakePlan(Options& options, const std::string& argument) {
   return Ok();
 }
 
+// Takes "NAME VALUE" or "NAME=VALUE" at `i`. False: it is another option.
+Result<bool> TakeValue(std::span<const std::string> arguments, std::size_t& i, const std::string& name,
+                       std::string_view what, std::string& value) {
+  const std::string& argument = arguments[i];
+  if (argument.starts_with(name + "=")) {
+    value = argument.substr(name.size() + 1);
+    return true;
+  }
+  if (argument != name) return false;
+  if (++i == arguments.size()) return Invalid(name, " needs ", what, kHint);
+  value = arguments[i];
+  return true;
+}
+
 }  // namespace
 
 Result<Options> ParseOptions(std::span<const std::string> arguments) {
-  constexpr std::string_view kWorker = "--worker=";
   Options options;
+  std::string worker;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
+    auto taken = TakeValue(arguments, i, "--worker", "the path of a program", worker);
+    if (taken && !*taken) taken = TakeValue(arguments, i, "--nvml", "the path of a library", options.nvml);
+    if (!taken) return taken.error();
+    if (*taken) continue;
     const std::string& argument = arguments[i];
     if (argument == "--help" || argument == "-h") {
       options.help = true;
@@ -26,17 +44,13 @@ Result<Options> ParseOptions(std::span<const std::string> arguments) {
       options.version = true;
     } else if (argument == "--check") {
       options.check = true;
-    } else if (argument.starts_with(kWorker)) {
-      options.worker = argument.substr(kWorker.size());
-    } else if (argument == "--worker") {
-      if (++i == arguments.size()) return Invalid("--worker needs the path of a program", kHint);
-      options.worker = arguments[i];
     } else if (argument.starts_with("-")) {
       return Invalid("unknown option ", argument, kHint);
-    } else if (const Status taken = TakePlan(options, argument); !taken) {
-      return taken.error();
+    } else if (const Status plan = TakePlan(options, argument); !plan) {
+      return plan.error();
     }
   }
+  options.worker = worker;
   if (options.plan.empty() && !options.help && !options.version) {
     return Invalid("berthd needs a plan: berthd PLAN.yaml", kHint);
   }
@@ -44,7 +58,7 @@ Result<Options> ParseOptions(std::span<const std::string> arguments) {
 }
 
 std::string HelpText() {
-  return "usage: berthd PLAN.yaml [--worker PATH] [--check]\n"
+  return "usage: berthd PLAN.yaml [--worker PATH] [--nvml PATH] [--check]\n"
          "\n"
          "Serves the models of a deployment plan in the foreground, until SIGTERM or SIGINT. The first signal\n"
          "lets running requests finish (server.drain), the second ends at once.\n"
@@ -52,6 +66,8 @@ std::string HelpText() {
          "  --check        look at the plan and its sources, show where replicas go, start nothing\n"
          "  --worker PATH  the worker program (default: berth-worker beside berthd,\n"
          "                 or in ../libexec/berth/)\n"
+         "  --nvml PATH    the library that reads NVIDIA GPUs, for plans that have some\n"
+         "                 (default: libnvidia-ml.so.1, which comes with their driver)\n"
          "  --version      print the version\n"
          "  --help         print this\n"
          "\n"

@@ -12,6 +12,7 @@ namespace berth::admin {
 struct Options {
   std::filesystem::path plan;
   std::filesystem::path worker;  // empty: the own one (FindWorker)
+  std::string nvml;              // the library that reads GPUs; empty: the system's
   bool check = false;            // look at the plan, say what is wrong, start nothing
   bool help = false;
   bool version = false;

@@ -9,6 +9,7 @@
 
 #include "config/check.h"
 #include "config/parse.h"
+#include "supervisor/admin/gpu_devices.h"
 #include "supervisor/base/log.h"
 
 namespace fs = std::filesystem;
@@ -22,6 +23,22 @@ std::string JoinMessages(const fs::path& file, const Things& things) {
   std::string text;
   for (const auto& thing : things) text.append(file.string()).append(": ").append(thing.message).append("\n");
   return text;
+}
+
+// A driver that has nothing to do may take seconds to wake its GPUs.
+constexpr Duration kFirstReading = std::chrono::seconds(20);
+
+std::unique_ptr<gpu::Reader> ReadGpus(const config::Plan& plan, const std::string& nvml) {
+  if (!NeedsGpus(plan)) return nullptr;
+  gpu::Reader::Options options;
+  if (!nvml.empty()) options.library = nvml;
+  return std::make_unique<gpu::Reader>(std::move(options));
+}
+
+std::string JoinGpuMistakes(const fs::path& file, config::Plan& plan, const gpu::Reader& gpus) {
+  const auto inventory = gpus.WaitForReading(kFirstReading);
+  if (inventory->number == 0) return file.string() + ": " + gpus.Blocked(Clock::now()) + "; see the kernel's log\n";
+  return JoinMessages(file, ResolveGpus(plan, *inventory));
 }
 
 Refused BadPlan(std::string message) {
@@ -53,17 +70,20 @@ Refused RefusedBy(const Error& error) {
   }
 }
 
-Prepared<CheckedPlan> CheckPlan(const fs::path& file) {
+Prepared<CheckedPlan> CheckPlan(const fs::path& file, const std::string& nvml) {
   auto parsed = config::ParseFile(file, config::ThisHost());
   if (const auto* mistakes = std::get_if<config::Mistakes>(&parsed)) return BadPlan(Format(*mistakes));
   config::Plan plan = std::get<config::Plan>(std::move(parsed));
-  std::string wrong = JoinMessages(file, config::CheckSources(plan));
+  auto gpus = ReadGpus(plan, nvml);
+  std::string wrong = gpus ? JoinGpuMistakes(file, plan, *gpus) : "";
+  if (!wrong.empty()) return BadPlan(std::move(wrong));  // without their memory nothing can be placed
+  wrong = JoinMessages(file, config::CheckSources(plan));
   auto placed = placement::Place(plan);
   if (const auto* refusals = std::get_if<std::vector<placement::Refusal>>(&placed)) {
     wrong += JoinMessages(file, *refusals);
   }
   if (!wrong.empty()) return BadPlan(std::move(wrong));
-  return CheckedPlan{std::move(plan), std::get<placement::Placement>(std::move(placed))};
+  return CheckedPlan{std::move(plan), std::get<placement::Placement>(std::move(placed)), std::move(gpus)};
 }
 
 Prepared<fs::path> FindWorker(const fs::path& given) {

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "config/plan.h"
 #include "supervisor/admin/options.h"
 #include "supervisor/base/exit_code.h"
 #include "supervisor/base/result.h"
+#include "supervisor/gpu/reader.h"
 #include "supervisor/placement/placement.h"
 
 namespace berth::admin {
@@ -24,11 +26,13 @@ using Prepared = boost::system::result<T, Refused>;
 Refused RefusedBy(const Error& error);
 
 struct CheckedPlan {
-  config::Plan plan;
+  config::Plan plan;  // its GPUs have their UUIDs and their real memory
   placement::Placement placement;
+  std::unique_ptr<gpu::Reader> gpus;  // null: the plan has none, and NVML is not opened
 };
-// Parses, looks at the sources, places. All mistakes at once; exit 65.
-Prepared<CheckedPlan> CheckPlan(const std::filesystem::path& file);
+// Parses, looks at the GPUs and the sources, places. All mistakes at once; exit 65. `nvml`: of the options. Where the
+// plan has GPUs this waits for their first reading.
+Prepared<CheckedPlan> CheckPlan(const std::filesystem::path& file, const std::string& nvml = {});
 
 // The absolute path of the worker program: `given`, or berth-worker beside this program, or where
 // `cmake --install` puts it, in ../libexec/berth/.

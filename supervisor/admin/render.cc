@@ -89,7 +89,7 @@ Json RenderDevices(const config::Plan& plan, const placement::Ledger& ledger) {
     const Bytes capacity = ledger.Capacity(device.name);
     const Bytes reserved = ledger.Reserved(device.name);
     devices.push_back({{"name", device.name},
-                       {"kind", "cpu"},
+                       {"kind", device.cuda.empty() ? "cpu" : "gpu"},
                        {"threads", device.threads},
                        {"memory_bytes", capacity.count},
                        {"reserved_bytes", reserved.count},

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "supervisor/cli/commands.h"
+#include "supervisor/cli/view_gpus.h"
 #include "supervisor/cli/views.h"
 
 namespace berth::cli {
@@ -50,7 +51,10 @@ Exit ShowModels(Session& session) {
 
 Exit ShowDevices(Session& session) {
   return Show(session, "/v1/devices",
-              [&](const Json& answer) { return ViewDevices(answer.at("devices"), session.screen); });
+              [&](const Json& answer) {
+                const Json& devices = answer.at("devices");
+                return ViewDevices(devices, session.screen) + ViewGpus(devices, session.screen);
+              });
 }
 
 Exit ShowLedger(Session& session) {

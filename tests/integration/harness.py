@@ -117,6 +117,7 @@ class Daemon:
                 plan["models"][name] = keys
         self.plan_path = self.dir / "berth.yaml"
         self.plan_path.write_text(json.dumps(plan, indent=1))  # JSON is YAML
+        self.arguments = []  # more of berthd's
         self.process = None
         self.port = None
         self.log = []
@@ -127,7 +128,7 @@ class Daemon:
     def start(self, wait_ready=True, env=None):
         self.log = []
         self.process = subprocess.Popen(
-            [str(BIN / "berthd"), str(self.plan_path), "--worker", str(self.worker)], stdin=subprocess.DEVNULL,
+            [str(BIN / "berthd"), str(self.plan_path), "--worker", str(self.worker), *self.arguments], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env)
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()

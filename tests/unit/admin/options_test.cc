@@ -17,6 +17,13 @@ TEST(ParseOptions, PlanWorkerAndCheckInAnyOrder) {
   }
 }
 
+TEST(ParseOptions, TheLibraryOfGpusIsTheSystemsUnlessGiven) {
+  EXPECT_EQ(ParseOptions(Words{"a.yaml"})->nvml, "");
+  EXPECT_EQ(ParseOptions(Words{"a.yaml", "--nvml", "/n"})->nvml, "/n");
+  EXPECT_EQ(ParseOptions(Words{"--nvml=/n", "a.yaml"})->nvml, "/n");
+  EXPECT_FALSE(ParseOptions(Words{"a.yaml", "--nvml"}));
+}
+
 TEST(ParseOptions, HelpAndVersionNeedNoPlan) {
   EXPECT_TRUE(ParseOptions(Words{"--help"})->help);
   EXPECT_TRUE(ParseOptions(Words{"-h"})->help);
