@@ -48,7 +48,7 @@ TEST_F(ReaderTest, ReadsAgainAndAgainAndWhatWasHandedOverStays) {
 TEST_F(ReaderTest, AHostWithoutTheLibraryHasAReadingThatSaysSo) {
   const Reader reader(Fast("/nowhere/libnvidia-ml.so.1"));
   const auto inventory = reader.WaitForReading(kLimit);
-  EXPECT_EQ(inventory->number, 1U);
+  EXPECT_GE(inventory->number, 1U);
   EXPECT_FALSE(inventory->up());
   EXPECT_THAT(inventory->error, HasSubstr("/nowhere/libnvidia-ml.so.1"));
 }
