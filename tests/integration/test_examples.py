@@ -1,18 +1,26 @@
 """The example plans: each says in its head how to render it, and is rendered so; and each runs."""
 
+import json
+import os
 import re
 import subprocess
 import unittest
 from pathlib import Path
 
-from harness import BIN, SOURCE
+from harness import BIN, SOURCE, Daemon
 
 EXAMPLES = SOURCE / "examples"
+NVML = Path(os.environ.get("BERTH_BUILD", BIN.parent)) / "fake_nvml/new/libnvidia-ml.so.1"
+
+
+def command_of(plan):
+    """The words after `berth` of the command in the plan's own head."""
+    return re.search(r"#   berth (plan .*)", plan.read_text()).group(1).split()
 
 
 def rendered(plan):
-    """[(replica, device, wave)] as the command in the plan's own head prints them."""
-    command = re.search(r"#   berth (plan .*)", plan.read_text()).group(1).split()
+    """[(replica, device, wave)] as that command prints them."""
+    command = command_of(plan)
     done = subprocess.run([str(BIN / "berth"), *command], cwd=SOURCE, capture_output=True, text=True, timeout=30)
     if done.returncode:
         raise AssertionError(done.stderr)
@@ -39,6 +47,49 @@ class Rendered(unittest.TestCase):
         plans = {path.parent.name for path in EXAMPLES.glob("*/berth.yaml")}
         tested = {name[5:].replace("_", "-") for name in dir(self) if name.startswith("test_")}
         self.assertEqual(plans - tested, {"quickstart"}, "the quickstart has a test of its own")
+
+
+class Example(Daemon):
+    """An example's plan with fake workers, on the GPUs of its own command (of a fake NVML)."""
+
+    def __init__(self, name):
+        super().__init__()
+        plan = EXAMPLES / name / "berth.yaml"
+        sizes = [int(size) for size in re.findall(r"=(\d+)GiB", " ".join(command_of(plan)))]
+        world = {"gpus": [{"uuid": f"GPU-0000000{i}-1111-2222-3333-444444444444", "name": "a GPU", "bus": 16 + i,
+                           "total": gib << 30, "reserved": 0, "used": 0, "processes": []}
+                          for i, gib in enumerate(sizes)]}
+        (self.dir / "world.json").write_text(json.dumps(world))
+        behaviour = self.dir / "behaviour.json"
+        behaviour.write_text("{}")
+        server = {"listen": "127.0.0.1:0", "admin": str(self.dir / "run/admin.sock"),
+                  "logs": {"dir": str(self.dir / "logs")}}
+        text = re.sub(r"source: models/\S+", f"source: {behaviour}", plan.read_text())
+        self.plan_path.write_text(text.replace("version: 1\n", f"version: 1\nserver: {json.dumps(server)}\n"))
+        self.arguments = ["--nvml", str(NVML)]
+
+    def start(self, wait_ready=True, env=None):
+        return super().start(wait_ready, {**os.environ, "BERTH_FAKE_NVML": str(self.dir / "world.json")})
+
+    def where(self):
+        """[(replica, device)] of the replicas that are ready."""
+        return sorted((f"{model['name']}/{one['replica']}", one["device"])
+                      for model in self.admin("GET", "/v1/models").json()["models"]
+                      for one in model["replicas"] if one["state"] == "ready")
+
+
+class Run(unittest.TestCase):
+    def test_each_serves_where_it_was_rendered(self):
+        for name in ("one-card-each", "replicas-dedicated", "replicas-shared"):
+            with self.subTest(name), Example(name) as daemon:
+                expected = [(replica, device) for replica, device, _ in rendered(EXAMPLES / name / "berth.yaml")]
+                self.assertEqual(daemon.where(), sorted(expected))
+
+    def test_embedding_loads_before_language_models(self):
+        with Example("one-card-each") as daemon:
+            events = [json.loads(line) for line in daemon.admin("GET", "/v1/events").body.splitlines()]
+            ready = [event["model"] for event in events if event.get("model") and "ready" in event["message"]]
+            self.assertEqual(ready[0], "bge", ready)
 
 
 if __name__ == "__main__":
