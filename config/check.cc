@@ -24,26 +24,18 @@ Error NotReadable(const std::string& subject, const std::filesystem::path& path,
   return failure;
 }
 
-std::vector<Error> CheckSource(const Model& model) {
-  const std::string subject = "model \"" + model.name + "\": source " + model.source.string();
-  if (::access(model.source.c_str(), R_OK) != 0) return {NotReadable(subject, model.source, errno)};
-  std::error_code status;
-  if (!std::filesystem::is_directory(model.source, status)) return {};
-  const std::filesystem::path config = model.source / "config.json";
-  if (::access(config.c_str(), R_OK) == 0) return {};
-  if (errno != ENOENT) return {NotReadable("model \"" + model.name + "\": " + config.string(), config, errno)};
-  return {Invalid(subject, " holds no config.json; expected a Hugging Face directory (with config.json and "
-                           "*.safetensors)")};
-}
-
 }  // namespace
 
-std::vector<Error> CheckSources(const Plan& plan) {
-  std::vector<Error> errors;
-  for (const Model& model : plan.models) {
-    for (Error& error : CheckSource(model)) errors.push_back(std::move(error));
-  }
-  return errors;
+std::optional<Error> CheckSource(const Model& model) {
+  const std::string subject = "model \"" + model.name + "\": source " + model.source.string();
+  if (::access(model.source.c_str(), R_OK) != 0) return NotReadable(subject, model.source, errno);
+  std::error_code status;
+  if (!std::filesystem::is_directory(model.source, status)) return std::nullopt;
+  const std::filesystem::path config = model.source / "config.json";
+  if (::access(config.c_str(), R_OK) == 0) return std::nullopt;
+  if (errno != ENOENT) return NotReadable("model \"" + model.name + "\": " + config.string(), config, errno);
+  return Invalid(subject, " holds no config.json; expected a Hugging Face directory (with config.json and "
+                           "*.safetensors)");
 }
 
 }  // namespace berth::config

@@ -2,15 +2,15 @@
 // not hold the models.
 #pragma once
 
-#include <vector>
+#include <optional>
 
 #include "config/plan.h"
 #include "supervisor/base/result.h"
 
 namespace berth::config {
 
-// One error per model whose source cannot be used: kNotFound, kPermission, or kInvalid for a folder without a
-// config.json. Empty: all can be. What a file holds is for the worker to judge.
-std::vector<Error> CheckSources(const Plan& plan);
+// Why the model's source cannot be used: kNotFound, kPermission, or kInvalid for a folder without a config.json; empty:
+// it can be. What a file holds is for the worker to judge.
+std::optional<Error> CheckSource(const Model& model);
 
 }  // namespace berth::config

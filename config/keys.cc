@@ -255,6 +255,7 @@ constexpr Key kKeys[] = {
      .store = [](Target& t, const Value& v) { t.model->devices = Texts(v); }},
     {.path = "models.*.memory",
      .type = Type::kSize,
+     .otherwise = "what `berth estimate` says, rounded up to 16 MiB",
      .example = "1GiB",
      .least = "1MiB",
      .most = "1024TiB",

@@ -144,7 +144,7 @@ class PlanReader {
     Model model;
     model.name = node.key;
     for (const Device& device : draft_.plan.devices) model.devices.push_back(device.name);
-    const bool section = IsSection(node, label + ": expected a section with kind, source and memory");
+    const bool section = IsSection(node, label + ": expected a section with kind and source");
     if (section) ReadSection(node, std::string(kModels), label, named.given, reading_);
     if (section || node.type == Node::Type::kNull) {
       const Filling filling{named.given, draft_.defaults, label, named.line, named.column};

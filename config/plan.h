@@ -102,7 +102,10 @@ struct Model {
   std::filesystem::path source;       // absolute; relative paths are resolved against the plan's folder
   std::vector<std::string> aliases;
   std::vector<std::string> devices;   // where it may go; never empty
-  Bytes memory;                       // hard budget of one replica
+  Bytes memory;                       // hard budget of one replica; 0: not given, and nobody has estimated it yet
+  // Of one replica, by those who look at its source (placement/estimate.h); parsing leaves both empty.
+  Bytes estimate;                     // 0: not known
+  bool memory_estimated = false;      // `memory` is made from the estimate
   int threads = 0;                    // compute threads of one replica
   int replicas = 0;
   Balance balance = Balance::kLeastLoaded;

@@ -23,7 +23,7 @@ MAY_INCLUDE = {
     "config": ["supervisor/base"],
     "supervisor/observe": ["supervisor/base"],
     "supervisor/gpu": ["supervisor/base"],
-    "supervisor/placement": ["supervisor/base", "config"],
+    "supervisor/placement": ["supervisor/base", "config", "worker/checkpoint"],
     "supervisor/launch": ["supervisor/base", "config", "supervisor/placement", "supervisor/gpu", "supervisor/observe",
                           "worker/protocol"],
     "supervisor/route": ["supervisor/base", "config", "supervisor/launch", "supervisor/observe", "worker/protocol"],

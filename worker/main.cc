@@ -253,6 +253,8 @@ class Drainer {
   const auto encoder = LoadModel(control, start);
   const auto tokenizer = LoadTokenizer(control, start, *encoder);
   const serve::ModelFacts facts = FactsOf(start, *encoder);
+  serve::MemoryWatch memory(budget);
+  memory.SetWeights(encoder->weights_mapped(), encoder->weights_owned());
   engine::Metrics metrics;
   const auto encode = [&](auto sequences, const auto& sink) {
     Status done = encoder->Encode(sequences, sink);
@@ -261,7 +263,7 @@ class Drainer {
   };
   engine::Engine engine(encode, EngineOptions(start, facts.dimensions), metrics);
   WarmUp(control, start, engine, *encoder);
-  const protocol::MemoryReport warmed_up = serve::ReadMemory();
+  const protocol::MemoryReport warmed_up = memory.Read();
   guard.Settle();
   guard.Serving();
   [[maybe_unused]] const auto warm_up = metrics.Take();  // not clients' work
@@ -285,7 +287,7 @@ class Drainer {
   server.Start();
   control.Beat(kBeatInterval,
                {[&encoder] { return encoder->steps(); }, [&service] { return service.begun.load(); },
-                [&guard] { guard.Settle(); }},
+                [&memory] { return memory.Read(); }, [&guard] { guard.Settle(); }},
                metrics);
   const bool ranks = facts.task == engine::Task::kRanking;
   const protocol::ReadyMessage ready{

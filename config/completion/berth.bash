@@ -6,6 +6,7 @@ _berth_options() {
   case $1 in
     start | stop | restart | shutdown) echo "$always --wait -w" ;;
     logs) echo "$always --follow -f --tail -n --previous -p" ;;
+    estimate) echo "$always --max-tokens --threads" ;;
     events) echo "$always --follow -f --tail -n" ;;
     plan) echo "$always --device -d" ;;
     *) echo "$always" ;;
@@ -18,13 +19,13 @@ _berth_models() {
 }
 
 _berth() {
-  local commands="ps models devices ledger start stop restart logs events plan validate status shutdown version help"
+  local commands="ps models devices ledger start stop restart logs events plan validate estimate status shutdown version help"
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
   local command="" socket=() i
   for ((i = 1; i < COMP_CWORD; ++i)); do
     case ${COMP_WORDS[i]} in
       --socket | -s) socket=(--socket "${COMP_WORDS[++i]}") ;;
-      --tail | -n | --device | -d) ((++i)) ;;
+      --tail | -n | --device | -d | --max-tokens | --threads) ((++i)) ;;
       -*) ;;
       *) [[ -n $command ]] || command=${COMP_WORDS[i]} ;;
     esac
@@ -33,7 +34,7 @@ _berth() {
   COMPREPLY=()
   case $before in
     --socket | -s) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
-    --tail | -n | --device | -d) return ;;
+    --tail | -n | --device | -d | --max-tokens | --threads) return ;;
   esac
   if [[ $word == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(_berth_options "$command")" -- "$word")
@@ -44,6 +45,7 @@ _berth() {
     ps | start | stop | restart | logs)
       mapfile -t COMPREPLY < <(compgen -W "$(_berth_models "${socket[@]}")" -- "$word") ;;
     plan | validate) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    estimate) compopt -o dirnames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
   esac
 }
 

@@ -112,7 +112,7 @@ Daemon::Daemon(const Options& options, CheckedPlan checked, std::filesystem::pat
              events_, metrics_),
       logs_(fleet_.logs()),
       context_{checked_.plan, checked_.placement, *this, events_, metrics_, options.plan.string(), TimestampNow(),
-               Clock::now(), {}, false, {}},
+               Clock::now(), {}, false, {}, checked_.estimates},
       admin_(loop_.get_executor(), context_),
       signals_(loop_, SIGTERM, SIGINT, SIGHUP),
       asked_(loop_, TimePoint::max()),
@@ -317,8 +317,10 @@ Exit Serve(const Options& options, CheckedPlan checked, std::filesystem::path wo
 Exit RunDaemon(const Options& options) {
   auto checked = CheckPlan(options.plan, options.nvml);
   if (!checked) return Fail(checked.error());
+  const auto warnings = placement::BudgetWarnings(checked->plan, checked->estimates);
+  for (const std::string& warning : warnings) LogWarning(options.plan.string() + ": " + warning);
   if (options.check) {
-    std::fputs(Format(checked->plan, checked->placement).c_str(), stdout);
+    std::fputs(Format(checked->plan, checked->placement, checked->estimates).c_str(), stdout);
     return Exit::kOk;
   }
   auto worker = FindWorker(options.worker);

@@ -70,7 +70,8 @@ Answer HandlePlan(Call& call) {
   co_return Ok200({{"file", context.plan_file},
                    {"plan", Render(context.plan)},
                    {"placement", Render(context.placement)},
-                   {"text", Format(context.plan, context.placement)}});
+                   {"estimates", ToJson(context.plan, context.estimates)},
+                   {"text", Format(context.plan, context.placement, context.estimates)}});
 }
 
 }  // namespace berth::admin

@@ -7,7 +7,6 @@
 #include <csignal>
 #include <system_error>
 
-#include "config/check.h"
 #include "config/parse.h"
 #include "supervisor/admin/gpu_devices.h"
 #include "supervisor/base/log.h"
@@ -77,13 +76,15 @@ Prepared<CheckedPlan> CheckPlan(const fs::path& file, const std::string& nvml) {
   auto gpus = ReadGpus(plan, nvml);
   std::string wrong = gpus ? JoinGpuMistakes(file, plan, *gpus) : "";
   if (!wrong.empty()) return BadPlan(std::move(wrong));  // without their memory nothing can be placed
-  wrong = JoinMessages(file, config::CheckSources(plan));
+  placement::LookedAt seen = placement::LookAtSources(plan, placement::Sources::kAll);
+  wrong = JoinMessages(file, seen.errors);
   auto placed = placement::Place(plan);
   if (const auto* refusals = std::get_if<std::vector<placement::Refusal>>(&placed)) {
     wrong += JoinMessages(file, *refusals);
   }
   if (!wrong.empty()) return BadPlan(std::move(wrong));
-  return CheckedPlan{std::move(plan), std::get<placement::Placement>(std::move(placed)), std::move(gpus)};
+  return CheckedPlan{std::move(plan), std::get<placement::Placement>(std::move(placed)), std::move(gpus),
+                     std::move(seen.estimates)};
 }
 
 Prepared<fs::path> FindWorker(const fs::path& given) {

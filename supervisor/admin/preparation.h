@@ -11,6 +11,7 @@
 #include "supervisor/base/exit_code.h"
 #include "supervisor/base/result.h"
 #include "supervisor/gpu/reader.h"
+#include "supervisor/placement/estimate.h"
 #include "supervisor/placement/placement.h"
 
 namespace berth::admin {
@@ -29,9 +30,10 @@ struct CheckedPlan {
   config::Plan plan;  // its GPUs have their UUIDs and their real memory
   placement::Placement placement;
   std::unique_ptr<gpu::Reader> gpus;  // null: the plan has none, and NVML is not opened
+  placement::Estimates estimates;
 };
-// Parses, looks at the GPUs and the sources, places. All mistakes at once; exit 65. `nvml`: of the options. Where the
-// plan has GPUs this waits for their first reading.
+// Parses, looks at the GPUs and the sources, gives models without `memory` the estimate, places. All mistakes at once;
+// exit 65. `nvml`: of the options. Where the plan has GPUs this waits for their first reading.
 Prepared<CheckedPlan> CheckPlan(const std::filesystem::path& file, const std::string& nvml = {});
 
 // The absolute path of the worker program: `given`, or berth-worker beside this program, or where

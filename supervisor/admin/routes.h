@@ -17,6 +17,7 @@
 #include "supervisor/admin/control.h"
 #include "supervisor/admin/peer.h"
 #include "supervisor/admin/wakeup.h"
+#include "supervisor/placement/estimate.h"
 #include "worker/protocol/http_server.h"
 
 namespace berth::admin {
@@ -34,6 +35,7 @@ struct Context {
   std::vector<std::string> addresses;   // of the proxy
   bool stopping = false;                // streams end
   std::set<Wakeup*> streams;            // to be woken when it becomes true
+  placement::Estimates estimates = {};
 };
 
 // One request under way.

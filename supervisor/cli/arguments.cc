@@ -10,15 +10,36 @@ namespace berth::cli {
 namespace {
 
 constexpr int kMostTail = 10'000;
+constexpr int kMostTokens = 1'048'576;
+constexpr int kMostThreads = 4'096;
 constexpr Duration kLongestWait = std::chrono::hours(24);
 
+Result<int> Whole(std::string_view option, const std::string& value, int least, int most) {
+  int number = least - 1;
+  const auto [rest, status] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (status == std::errc() && rest == value.data() + value.size() && number >= least && number <= most) return number;
+  return Invalid(option, " ", value, " is not a whole number from ", least, " to ", most);
+}
+
 Status StoreTail(Invocation& invocation, const std::string& value) {
-  int lines = -1;
-  const auto [rest, status] = std::from_chars(value.data(), value.data() + value.size(), lines);
-  if (status != std::errc() || rest != value.data() + value.size() || lines < 0 || lines > kMostTail) {
-    return Invalid("--tail ", value, " is not a whole number from 0 to ", kMostTail);
-  }
-  invocation.tail = lines;
+  const auto lines = Whole("--tail", value, 0, kMostTail);
+  if (!lines) return lines.error();
+  invocation.tail = *lines;
+  return Ok();
+}
+
+// The bounds are those of the plan's keys.
+Status StoreMaxTokens(Invocation& invocation, const std::string& value) {
+  const auto tokens = Whole("--max-tokens", value, 1, kMostTokens);
+  if (!tokens) return tokens.error();
+  invocation.max_tokens = *tokens;
+  return Ok();
+}
+
+Status StoreThreads(Invocation& invocation, const std::string& value) {
+  const auto threads = Whole("--threads", value, 1, kMostThreads);
+  if (!threads) return threads.error();
+  invocation.threads = *threads;
   return Ok();
 }
 
@@ -69,6 +90,8 @@ constexpr Option kOptions[] = {
     {"--tail", "-n", "N", "begin with the last N lines (default 100)", Value::kRequired, kTakesTail, StoreTail},
     {"--previous", "-p", "", "the last lines of the run before this one", Value::kNone, kTakesPrevious, StoreFlag<&Invocation::previous>},
     {"--device", "-d", "NAME=SIZE", "plan for such a device, there or not; repeat it", Value::kRequired, kTakesDevice, StoreDevice},
+    {"--max-tokens", "", "N", "tokens of the largest batch (default 16384)", Value::kRequired, kTakesBatch, StoreMaxTokens},
+    {"--threads", "", "N", "compute threads of the replica (default 1)", Value::kRequired, kTakesBatch, StoreThreads},
 };
 // clang-format on
 

@@ -24,6 +24,7 @@ enum Takes : unsigned {
   kTakesTail = 4,
   kTakesPrevious = 8,
   kTakesDevice = 16,
+  kTakesBatch = 32,  // what an estimate depends on
   kTakesAlways = ~0u,  // of options that every command takes
 };
 
@@ -41,6 +42,8 @@ struct Invocation {
   std::optional<int> tail;
   std::optional<Duration> wait;
   std::vector<std::pair<std::string, Bytes>> hardware;  // --device: names and sizes
+  std::optional<int> max_tokens;
+  std::optional<int> threads;
 };
 
 struct Option {

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "supervisor/cli/estimate.h"
 #include "supervisor/cli/offline.h"
 
 namespace berth::cli {
@@ -22,6 +23,12 @@ Exit PlanFileOrDaemons(Session& session) {
 
 Exit ValidateFile(Session& session) {
   return static_cast<Exit>(Validate(session.invocation.operands[0], session.invocation.json));
+}
+
+Exit EstimateSource(Session& session) {
+  const Invocation& invocation = session.invocation;
+  const EstimateAsked asked{invocation.operands[0], invocation.max_tokens, invocation.threads};
+  return static_cast<Exit>(EstimateCommand(asked, invocation.json));
 }
 
 Exit ShowVersion(Session& session) {
@@ -57,6 +64,7 @@ constexpr Command kCommands[] = {
     {"plan", "[FILE]", 0, 1, kTakesDevice, "where a plan puts replicas (the daemon's without FILE)",
      PlanFileOrDaemons},
     {"validate", "FILE", 1, 1, kTakesNothing, "every mistake in a plan; needs no daemon", ValidateFile},
+    {"estimate", "SOURCE", 1, 1, kTakesBatch, "the memory a model needs, part by part; needs no daemon", EstimateSource},
     {"status", "", 0, 0, kTakesNothing, "the daemon: version, addresses, ready or why not", ShowStatus},
     {"shutdown", "", 0, 0, kTakesWait, "drain and end the daemon", ShutdownDaemon},
     {"version", "", 0, 0, kTakesNothing, "the version of this program", ShowVersion},

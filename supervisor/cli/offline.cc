@@ -1,11 +1,12 @@
 #include "supervisor/cli/offline.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "config/check.h"
 #include "config/parse.h"
 #include "supervisor/base/exit_code.h"
+#include "supervisor/placement/estimate.h"
 #include "supervisor/placement/placement.h"
 
 namespace berth::cli {
@@ -23,6 +24,7 @@ struct Report {
   config::Mistakes mistakes;
   std::vector<Refusal> refusals;
   Placement placement;
+  placement::Estimates estimates;
 
   Exit exit() const {
     if (!mistakes.list.empty()) return Exit::kBadPlan;
@@ -32,8 +34,12 @@ struct Report {
 
 using Hardware = std::vector<std::pair<std::string, Bytes>>;
 
-Report Examine(const std::filesystem::path& file, const Hardware& hardware, bool sources) {
-  Report report{file, {}, {file.string(), {}}, {}, {}};
+bool HasAllBudgets(const config::Plan& plan) {
+  return std::ranges::none_of(plan.models, [](const config::Model& model) { return model.memory.count == 0; });
+}
+
+Report Examine(const std::filesystem::path& file, const Hardware& hardware, placement::Sources sources) {
+  Report report{file, {}, {file.string(), {}}, {}, {}, {}};
   config::Host host = config::ThisHost();
   host.hardware = hardware;
   auto parsed = config::ParseFile(file, host);
@@ -42,11 +48,10 @@ Report Examine(const std::filesystem::path& file, const Hardware& hardware, bool
     return report;
   }
   report.plan = std::get<config::Plan>(std::move(parsed));
-  if (sources) {
-    for (Error& error : config::CheckSources(report.plan)) {
-      report.mistakes.list.push_back({0, 0, std::move(error.message)});
-    }
-  }
+  placement::LookedAt seen = placement::LookAtSources(report.plan, sources);
+  report.estimates = std::move(seen.estimates);
+  for (Error& error : seen.errors) report.mistakes.list.push_back({0, 0, std::move(error.message)});
+  if (!HasAllBudgets(report.plan)) return report;
   auto placed = placement::Place(report.plan);
   if (auto* refusals = std::get_if<std::vector<Refusal>>(&placed)) {
     report.refusals = std::move(*refusals);
@@ -68,7 +73,8 @@ Json Verdict(const Report& report) {
   return {{"ok", report.exit() == Exit::kOk},
           {"file", report.file.string()},
           {"mistakes", std::move(mistakes)},
-          {"refusals", std::move(refusals)}};
+          {"refusals", std::move(refusals)},
+          {"warnings", placement::BudgetWarnings(report.plan, report.estimates)}};
 }
 
 bool StartsAtBoot(const Report& report, const Assignment& assignment) {
@@ -116,6 +122,12 @@ void PrintWrong(const Report& report) {
   std::fputs(text.c_str(), stderr);
 }
 
+void PrintWarnings(const Report& report) {
+  for (const std::string& warning : placement::BudgetWarnings(report.plan, report.estimates)) {
+    std::fprintf(stderr, "%s: warning: %s\n", report.file.c_str(), warning.c_str());
+  }
+}
+
 // "berth.yaml: 2 models, 3 replicas: good"
 std::string Summary(const Report& report) {
   const auto counted = [](std::size_t count, const char* thing) {
@@ -128,10 +140,11 @@ std::string Summary(const Report& report) {
 }  // namespace
 
 int Validate(const std::filesystem::path& plan, bool json) {
-  const Report report = Examine(plan, {}, true);
+  const Report report = Examine(plan, {}, placement::Sources::kAll);
   if (json) {
     PrintJson(Verdict(report));
   } else if (report.exit() == Exit::kOk) {
+    PrintWarnings(report);
     std::printf("%s\n", Summary(report).c_str());
   } else {
     PrintWrong(report);
@@ -140,14 +153,16 @@ int Validate(const std::filesystem::path& plan, bool json) {
 }
 
 int PlanCommand(const std::filesystem::path& plan, const Hardware& hardware, bool json) {
-  const Report report = Examine(plan, hardware, false);
+  const Report report = Examine(plan, hardware, placement::Sources::kNeeded);
   if (json) {
     Json verdict = Verdict(report);
     verdict["assignments"] = Assignments(report);
     verdict["devices"] = Devices(report);
+    verdict["estimates"] = placement::ToJson(report.plan, report.estimates);
     PrintJson(verdict);
   } else if (report.exit() == Exit::kOk) {
-    std::fputs(placement::Format(report.plan, report.placement).c_str(), stdout);
+    PrintWarnings(report);
+    std::fputs(placement::Format(report.plan, report.placement, report.estimates).c_str(), stdout);
   } else {
     PrintWrong(report);
   }

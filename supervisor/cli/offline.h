@@ -14,14 +14,16 @@ namespace berth::cli {
 // Is the plan right, are its sources there, do its boot models fit? Returns the exit code: 0; 65 with every
 // mistake; 1 when the placement is refused.
 //   {"ok": bool, "file": "…", "mistakes": [{"line", "column", "message"}], "refusals": [{"model", "replica",
-//   "message"}]}; line 0 stands for the whole file.
+//   "message"}], "warnings": ["…"]}; line 0 stands for the whole file. A budget below its estimate is a warning.
 int Validate(const std::filesystem::path& plan, bool json);
 
-// Where each replica would go, and in which order they load. Does not look at the sources: a plan may be tried on
-// a machine that does not hold the models. `hardware`: names and sizes of devices that this machine may not have; they
-// replace the plan's of the same name, and are added to it otherwise. Exit codes as above.
+// Where each replica would go, in which order they load, and what each model is expected to need. Sources that are not
+// there are no mistake but of models without `memory`: a plan may be tried on a machine that does not hold the models.
+// `hardware`: names and sizes of devices that this machine may not have; they replace the plan's of the same name, and
+// are added to it otherwise. Exit codes as above.
 //   adds "assignments": [{"model", "replica", "device", "memory_bytes", "threads", "wave", "start"}] and
-//   "devices": [{"name", "memory_bytes", "reserved_bytes", "threads"}].
+//   "devices": [{"name", "memory_bytes", "reserved_bytes", "threads"}], "estimates": [{"model", "parts": [{"name",
+//   "bytes", "adds"}], "estimate_bytes", "memory_bytes": the budget, "memory_estimated": bool}].
 int PlanCommand(const std::filesystem::path& plan, const std::vector<std::pair<std::string, Bytes>>& hardware, bool json);
 
 }  // namespace berth::cli

@@ -80,7 +80,7 @@ std::string Age(double seconds) {
 std::string ViewPs(const Json& models, Screen screen) {
   const std::vector<Column> columns = {
       {"MODEL", 10},           {"KIND", 2},           {"REPLICA", 8, true}, {"STATE", 9},
-      {"SINCE", 6, true},      {"DEVICE", 3},         {"MEMORY", 5, true},  {"IN-FLIGHT", 4, true},
+      {"SINCE", 6, true},      {"DEVICE", 3},         {"MEMORY", 5, true},  {"ESTIMATE", 2, true}, {"IN-FLIGHT", 4, true},
       {"PID", 1, true},        {"REASON", 7, false, true}};
   std::vector<Row> rows;
   for (const Json& model : models) {
@@ -92,6 +92,7 @@ std::string ViewPs(const Json& models, Screen screen) {
                       {Age(replica.at("seconds_in_state").get<double>())},
                       {Dash(Text(replica, "device"))},
                       {Memory(replica)},
+                      {Size(replica, "estimate_bytes")},
                       {Text(replica, "in_flight")},
                       {Dash(Text(replica, "pid"))},
                       {ReasonOrProgress(replica)}});

@@ -51,8 +51,12 @@ struct ReplicaStatus {
   std::uint64_t incarnation = 0;
   std::string device;
   Bytes memory;                // reserved while the process may exist
+  Bytes estimate;              // of its private bytes, before it started; 0: none
   Bytes measured;              // private bytes it last reported; 0: nothing reported
-  Bytes measured_peak;
+  Bytes measured_peak;         // the most of them so far
+  Bytes counted_peak;          // the most that the worker itself counted: tensors and requests' buffers
+  Bytes weights;               // of them, weights
+  Bytes weights_mapped;        // weights in files, shared with others
   std::string stage;           // while loading
   double fraction = 0;
   int in_flight = 0;

@@ -36,10 +36,15 @@ void ReportLedger(observe::Metrics& metrics, const config::Plan& plan, const pla
   for (const config::Model& model : plan.models) {
     for (const std::string& device : model.devices) {
       double sum = 0;
+      double estimated = 0;
       for (const auto& held : ledger.reservations()) {
-        if (held.device == device && held.model == model.name) sum += static_cast<double>(held.bytes.count);
+        if (held.device != device || held.model != model.name) continue;
+        sum += static_cast<double>(held.bytes.count);
+        estimated += static_cast<double>(model.estimate.count);
       }
-      metrics.Gauge("device_memory_reserved_bytes", {{"device", device}, {"model", model.name}}).Set(sum);
+      const observe::Labels labels{{"device", device}, {"model", model.name}};
+      metrics.Gauge("device_memory_reserved_bytes", labels).Set(sum);
+      metrics.Gauge("device_memory_estimated_bytes", labels).Set(estimated);
     }
   }
 }

@@ -232,6 +232,7 @@ ReplicaStatus Replica::Describe(TimePoint now) const {
   status.seconds_in_state = std::chrono::duration<double>(now - life_.entered()).count();
   status.incarnation = incarnation_;
   status.device = assignment_.device;
+  status.estimate = life_.model().estimate;
   status.failures_in_window = life_.failures_in_window(now);
   status.last_exit = last_exit_;
   if (last_run_failed_) status.last_lines = yard_.logs.PreviousRun(assignment_.model, assignment_.replica);
@@ -239,7 +240,10 @@ ReplicaStatus Replica::Describe(TimePoint now) const {
   status.pid = run_ ? run_->process->pid() : 0;
   status.memory = assignment_.memory;
   status.measured = Bytes{life_.memory().rss_anon};
-  status.measured_peak = Bytes{life_.memory().peak_rss};
+  status.measured_peak = Bytes{life_.memory().private_peak};
+  status.counted_peak = Bytes{life_.memory().counted_peak};
+  status.weights = Bytes{life_.memory().weights};
+  status.weights_mapped = Bytes{life_.memory().weights_mapped};
   status.stage = life_.state() == State::kLoading ? life_.vitals().stage() : "";
   status.fraction = life_.vitals().fraction();
   status.steps = life_.vitals().steps();

@@ -66,6 +66,9 @@ void ReplicaMetrics::Beat(const protocol::BeatMessage& beat) {
   }
   observe::Labels used = Own();
   used["device"] = device_;
+  if (beat.memory.private_peak > 0) {
+    metrics_.Gauge("device_memory_peak_bytes", used).Set(static_cast<double>(beat.memory.private_peak));
+  }
   used["source"] = "allocator";
   metrics_.Gauge("device_memory_used_bytes", used).Set(static_cast<double>(beat.memory.rss_anon));
 }

@@ -107,6 +107,8 @@ std::vector<MetricRow> LedgerRows() {
   return {
       Gauge("device_memory_total_bytes", {"device"}, "Memory of a device that replicas may reserve."),
       Gauge("device_memory_reserved_bytes", {"device", "model"}, "Memory of a device that the replicas of a model have reserved."),
+      Gauge("device_memory_estimated_bytes", {"device", "model"}, "Memory of a device that the running replicas of a model were expected to need."),
+      Gauge("device_memory_peak_bytes", {"device", "model", "replica"}, "The most memory of a device that a replica has used since it started."),
       Gauge("device_memory_used_bytes", {"device", "model", "replica", "source"}, "Memory of a device that a replica uses, by who measured it."),
       Gauge("device_memory_unaccounted_bytes", {"device"}, "Memory of a GPU that is used and not by replicas."),
       Gauge("device_memory_headroom_bytes", {"device"}, "Memory of a device that is not reserved."),

@@ -1,31 +1,8 @@
-#include <algorithm>
-
 #include "supervisor/placement/placement.h"
+#include "supervisor/placement/table.h"
 
 namespace berth::placement {
 namespace {
-
-using Row = std::vector<std::string>;
-
-// Columns as wide as their widest cell, two spaces apart, nothing at the ends of lines. Numbers (columns in
-// `right`) are aligned to the right.
-std::string Table(const std::vector<Row>& rows, const std::vector<bool>& right) {
-  std::vector<std::size_t> widths(right.size());
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string padding(widths[i] - row[i].size(), ' ');
-      line += (i == 0 ? "" : "  ") + (right[i] ? padding + row[i] : row[i] + padding);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
-}
 
 bool StartsAtBoot(const config::Plan& plan, const Assignment& assignment) {
   const config::Model* model = config::FindModel(plan, assignment.model);

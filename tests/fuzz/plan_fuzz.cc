@@ -77,7 +77,8 @@ std::string Write(const config::Server& server) {
 std::string Write(const config::Model& m) {
   std::string text = "  " + Quoted(m.name) + ":\n    kind: " + std::string(Name(m.kind));
   text += "\n    source: " + Text(m.source) + "\n    aliases: " + Listed(m.aliases, Quoted);
-  text += "\n    devices: " + Listed(m.devices, Quoted) + "\n    memory: " + Text(m.memory);
+  text += "\n    devices: " + Listed(m.devices, Quoted);
+  if (m.memory.count > 0) text += "\n    memory: " + Text(m.memory);
   text += "\n    threads: " + Text(m.threads) + "\n    replicas: " + Text(m.replicas);
   text += "\n    balance: " + std::string(Name(m.balance)) + "\n    after: " + Listed(m.after, Quoted);
   text += "\n    start: " + std::string(Name(m.start)) + "\n    required: " + Text(m.required);

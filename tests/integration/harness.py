@@ -86,10 +86,10 @@ def alive(pid):
 
 
 def model(name, **keys):
-    """One model of a plan, with small limits that suit tests; `behaviour` is for the fake worker."""
+    """One model of a plan, with small limits that suit tests; `behaviour` is for the fake worker. None: no such key."""
     base = {"kind": "embedding", "memory": "64MiB", "restart": {"backoff": ["50ms", "200ms"], "give_up": "5 in 1m"}}
     base.update(keys)
-    return {name: base}
+    return {name: {key: value for key, value in base.items() if value is not None}}
 
 
 class Daemon:

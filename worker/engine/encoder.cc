@@ -15,6 +15,7 @@
 #include "worker/checkpoint/encoder_config.h"
 #include "worker/checkpoint/safetensors.h"
 #include "worker/engine/tensor_memory.h"
+#include "worker/kernels/attention.h"
 #include "worker/kernels/torch_compat.h"
 #include "worker/models/family.h"
 #include "worker/models/packed_tokens.h"
@@ -40,6 +41,8 @@ constexpr std::array<std::string_view, 11> kIgnored = {"pooler.",
                                                        "embeddings.position_ids"};
 
 constexpr std::size_t kUnknownShown = 5;
+
+static_assert(checkpoint::kScoresAtOnce == kernels::kScoresAtOnce, "the estimate computes with the kernel's number");
 
 void WarnOfUnused(const std::filesystem::path& dir, const std::vector<std::string>& names) {
   if (names.empty()) return;
@@ -91,6 +94,8 @@ int Encoder::dimensions() const { return parts_->ranking ? 1 : static_cast<int>(
 int Encoder::max_tokens() const { return static_cast<int>(parts_->sentence.max_tokens); }
 int Encoder::vocab_size() const { return static_cast<int>(parts_->config.vocab_size); }
 const checkpoint::SentenceConfig& Encoder::sentence() const { return parts_->sentence; }
+Bytes Encoder::weights_mapped() const { return parts_->weights.mapped_bytes(); }
+Bytes Encoder::weights_owned() const { return parts_->weights.owned_bytes() + parts_->encoder.made_bytes(); }
 
 Result<std::unique_ptr<Encoder>> Encoder::Load(const std::filesystem::path& dir, const Options& options) {
   const auto config = checkpoint::ReadEncoderConfig(dir);

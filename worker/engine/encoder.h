@@ -15,6 +15,7 @@
 #include "supervisor/base/bytes.h"
 #include "supervisor/base/result.h"
 #include "worker/checkpoint/encoder_config.h"
+#include "worker/checkpoint/encoder_footprint.h"
 #include "worker/checkpoint/sentence_config.h"
 
 namespace berth::engine {
@@ -40,9 +41,7 @@ using Sink = std::function<void(std::size_t index, std::span<const float> vector
 
 class Encoder {
  public:
-  // Enough for the matrix products to run at their best; few enough that activations stay near the cache,
-  // that their memory does not grow with the batch, and that a step stays far below a second.
-  static constexpr int kTokensAtOnce = 1024;
+  static constexpr int kTokensAtOnce = static_cast<int>(checkpoint::kTokensAtOnce);
 
   struct Options {
     Bytes budget;                          // of private memory
@@ -65,6 +64,8 @@ class Encoder {
   int max_tokens() const;  // of one sequence, special tokens included
   int vocab_size() const;
   const checkpoint::SentenceConfig& sentence() const;
+  Bytes weights_mapped() const;  // in the file, shared
+  Bytes weights_owned() const;   // in memory of this process alone
 
   // Units of work done, each well under a second; any thread.
   std::uint64_t steps() const { return steps_.load(std::memory_order_relaxed); }

@@ -6,10 +6,6 @@
 namespace berth::kernels {
 namespace {
 
-// Scores held at once: 2 Mi floats are 8 MiB, enough for 32 sequences of 64 tokens with 12 heads, and still
-// in or near the cache. A longer sequence is computed alone.
-constexpr std::int64_t kScoresAtOnce = 2 * 1024 * 1024;
-
 // Sequences from `begin` on that have the same length and whose scores fit.
 std::size_t GroupSize(std::span<const std::int64_t> lengths, std::size_t begin, std::int64_t heads) {
   const std::int64_t length = lengths[begin];

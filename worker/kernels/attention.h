@@ -8,6 +8,10 @@
 
 namespace berth::kernels {
 
+// Scores held at once: 2 Mi floats are 8 MiB, enough for 32 sequences of 64 tokens with 12 heads, and still in or near
+// the cache. A longer sequence is computed alone. What this holds at its peak, checkpoint/encoder_footprint.cc says.
+inline constexpr std::int64_t kScoresAtOnce = 2 * 1024 * 1024;
+
 // softmax(q kᵀ / √head_size) v per sequence and head (Vaswani et al. 2017, eq. 1), every token seeing its
 // whole sequence. `q`, `k`, `v`: [tokens, heads * head_size] float32, the sequences one after another with
 // `lengths` tokens each (positive, summing to `tokens`). Returns the same shape. Neighbours of equal length

@@ -32,6 +32,9 @@ class TransformerEncoder {
   // caller holds a c10::InferenceMode.
   at::Tensor Forward(const PackedTokens& tokens, std::atomic<std::uint64_t>& steps) const;
 
+  // Of what was computed from tensors and is kept: the relative biases by offset.
+  Bytes made_bytes() const { return Bytes{bias_.defined() ? bias_.nbytes() : 0}; }
+
  private:
   struct Layer {
     kernels::Linear query, key, value, attention_output;

@@ -108,7 +108,13 @@ FromWorker DecodeLoading(Reader& in) {
 }
 
 json ToJson(const MemoryReport& m) {
-  return {{"rss_anon", m.rss_anon}, {"vm_data", m.vm_data}, {"peak_rss", m.peak_rss}};
+  return {{"rss_anon", m.rss_anon},
+          {"vm_data", m.vm_data},
+          {"peak_rss", m.peak_rss},
+          {"private_peak", m.private_peak},
+          {"counted_peak", m.counted_peak},
+          {"weights", m.weights},
+          {"weights_mapped", m.weights_mapped}};
 }
 
 MemoryReport DecodeMemory(Reader in) {
@@ -116,6 +122,10 @@ MemoryReport DecodeMemory(Reader in) {
   m.rss_anon = in.Whole("rss_anon", std::uint64_t{0}, kMaxCount);
   m.vm_data = in.Whole("vm_data", std::uint64_t{0}, kMaxCount);
   m.peak_rss = in.Whole("peak_rss", std::uint64_t{0}, kMaxCount);
+  m.private_peak = in.WholeOrNone("private_peak", kMaxCount);
+  m.counted_peak = in.WholeOrNone("counted_peak", kMaxCount);
+  m.weights = in.WholeOrNone("weights", kMaxCount);
+  m.weights_mapped = in.WholeOrNone("weights_mapped", kMaxCount);
   return m;
 }
 

@@ -64,6 +64,11 @@ struct MemoryReport {            // of the worker's own process, bytes
   std::uint64_t rss_anon = 0;
   std::uint64_t vm_data = 0;
   std::uint64_t peak_rss = 0;
+  // By parts, where the worker knows them; 0: it does not.
+  std::uint64_t private_peak = 0;    // the most private memory that it has held so far
+  std::uint64_t counted_peak = 0;    // of it, the most that the worker itself counted: tensors and requests' buffers
+  std::uint64_t weights = 0;         // weights in private memory
+  std::uint64_t weights_mapped = 0;  // weights in mapped files, shared
 };
 struct ReadyMessage {            // after a warm-up inference without NaN
   Capabilities capabilities;

@@ -44,6 +44,11 @@ class Reader {
     return WholeOf(*value, key, least, most);
   }
 
+  // 0 where there is no such member.
+  std::uint64_t WholeOrNone(const char* key, std::uint64_t most) {
+    return object_.contains(key) ? Whole(key, std::uint64_t{0}, most) : 0;
+  }
+
   double Real(const char* key, double least, double most) {
     const json* value = Get(key);
     if (!value) return least;

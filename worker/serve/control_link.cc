@@ -8,7 +8,6 @@
 
 #include "supervisor/base/log.h"
 #include "worker/protocol/control_channel.h"
-#include "worker/serve/memory_report.h"
 
 namespace berth::serve {
 namespace {
@@ -27,7 +26,7 @@ protocol::BeatMessage MakeBeat(const ControlLink::Pulse& pulse,
   protocol::BeatMessage beat;
   beat.steps = pulse.steps();
   beat.begun = pulse.begun();
-  beat.memory = ReadMemory();
+  beat.memory = pulse.memory();
   for (std::size_t i = 0; i < engine::kCounters; ++i) {
     if (increments.counters[i] > 0) beat.counters.emplace(Name(engine::Counter(i)), increments.counters[i]);
   }

@@ -41,6 +41,7 @@ class ControlLink {
   struct Pulse {
     std::function<std::uint64_t()> steps;
     std::function<std::uint64_t()> begun;
+    std::function<protocol::MemoryReport()> memory;
     std::function<void()> each = {};  // called before every beat
   };
   void Beat(Duration interval, Pulse pulse, engine::Metrics& metrics);

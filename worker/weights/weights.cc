@@ -78,6 +78,7 @@ at::Tensor WeightReader::Take(const std::string& name, const std::vector<std::in
 at::Tensor WeightReader::Float(const TensorView& view) {
   if (view.dtype == Dtype::F32 && IsAligned(view)) {
     Touch(view.data);
+    mapped_bytes_ += Bytes{view.data.size()};
     // The mapping is read-only and nothing writes to a weight; from_blob has no const overload.
     return at::from_blob(const_cast<std::byte*>(view.data.data()), view.shape, at::kFloat);
   }

@@ -39,6 +39,9 @@ class WeightReader {
   // with one of `ignored`.
   Result<std::vector<std::string>> Finish(std::span<const std::string_view> ignored) const;
 
+  Bytes mapped_bytes() const { return mapped_bytes_; }  // of the tensors taken: those that stay in the file,
+  Bytes owned_bytes() const { return private_bytes_; }  // and those that were widened
+
   // Must live as long as the tensors taken.
   const checkpoint::Checkpoint& checkpoint() const { return checkpoint_; }
 
@@ -55,6 +58,7 @@ class WeightReader {
   Bytes budget_;
   std::function<void(double)> progress_;
   Bytes private_bytes_;
+  Bytes mapped_bytes_;
   Bytes done_;
   std::set<std::string, std::less<>> taken_;
   std::optional<Error> error_;

@@ -9,7 +9,8 @@ namespace {
 
 TEST(Render, WhatIsUnknownIsNull) {
   const Json json = Render(launch::ReplicaStatus());
-  for (const char* key : {"pid", "measured_bytes", "measured_peak_bytes", "stage", "fraction", "beat_age_seconds",
+  for (const char* key : {"pid", "estimate_bytes", "measured_bytes", "measured_peak_bytes", "weights_bytes",
+                          "weights_mapped_bytes", "stage", "fraction", "beat_age_seconds",
                           "last_exit"}) {
     EXPECT_TRUE(json.at(key).is_null()) << key;
   }
@@ -24,6 +25,8 @@ TEST(Render, ReplicaSaysWhatIsKnown) {
   status.pid = 42;
   status.memory = GiB(2);
   status.measured = MiB(3);
+  status.estimate = MiB(4);
+  status.weights_mapped = MiB(5);
   status.stage = "weights";
   status.fraction = 0.5;
   status.last_exit = launch::ExitStatus{launch::ExitCause::kSignal, 0, 9, "killed", "2026-01-31T12:00:00.000Z"};
@@ -32,6 +35,8 @@ TEST(Render, ReplicaSaysWhatIsKnown) {
   EXPECT_EQ(json.at("pid"), 42);
   EXPECT_EQ(json.at("memory_bytes"), 2147483648u);
   EXPECT_EQ(json.at("measured_bytes"), 3145728u);
+  EXPECT_EQ(json.at("estimate_bytes"), MiB(4).count);
+  EXPECT_EQ(json.at("weights_mapped_bytes"), MiB(5).count);
   EXPECT_EQ(json.at("stage"), "weights");
   EXPECT_EQ(json.at("fraction"), 0.5);
   EXPECT_EQ(json.at("last_exit").at("cause"), "signal");

@@ -10,15 +10,15 @@ const char* const kModels = R"([
    "capabilities":{"kind":"embedding","context":512,"dimensions":384,"routes":[]},
    "replicas":[
     {"replica":0,"state":"ready","reason":"ready","seconds_in_state":75.2,"pid":4711,"device":"cpu",
-     "memory_bytes":2147483648,"measured_bytes":104857600,"stage":null,"fraction":null,"in_flight":3},
+     "memory_bytes":2147483648,"measured_bytes":104857600,"estimate_bytes":188743680,"stage":null,"fraction":null,"in_flight":3},
     {"replica":1,"state":"loading","reason":"","seconds_in_state":2,"pid":null,"device":"cpu",
-     "memory_bytes":2147483648,"measured_bytes":null,"stage":"weights","fraction":0.4,"in_flight":0}]}])";
+     "memory_bytes":2147483648,"measured_bytes":null,"estimate_bytes":null,"stage":"weights","fraction":0.4,"in_flight":0}]}])";
 
 TEST(ViewPs, ShowsEveryReplica) {
   EXPECT_EQ(ViewPs(Json::parse(kModels), {}),
-            "MODEL  KIND       REPLICA  STATE    SINCE  DEVICE           MEMORY  IN-FLIGHT   PID  REASON\n"
-            "bge    embedding        0  ready       1m  cpu     100 MiB / 2 GiB          3  4711\n"
-            "bge    embedding        1  loading     2s  cpu           - / 2 GiB          0     -  weights, 40 %\n");
+            "MODEL  KIND       REPLICA  STATE    SINCE  DEVICE           MEMORY  ESTIMATE  IN-FLIGHT   PID  REASON\n"
+            "bge    embedding        0  ready       1m  cpu     100 MiB / 2 GiB   180 MiB          3  4711\n"
+            "bge    embedding        1  loading     2s  cpu           - / 2 GiB         -          0     -  weights, 40 %\n");
 }
 
 TEST(ViewPs, OnANarrowTerminalTheStateStays) {

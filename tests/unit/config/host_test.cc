@@ -76,33 +76,33 @@ TEST(RuntimeDir, FollowsUserAndEnvironment) {
   EXPECT_EQ(RuntimeDir(1000, relative), "/tmp/berth-1000");
 }
 
-class CheckSources : public Host {
+class CheckSource : public Host {
  protected:
-  std::vector<Error> Check(const fs::path& source) {
-    Plan plan = testing::Good(testing::SmallPlan());
-    plan.models[0].source = source;
-    return config::CheckSources(plan);
+  std::optional<Error> Check(const fs::path& source) {
+    Model model = testing::Good(testing::SmallPlan()).models[0];
+    model.source = source;
+    return config::CheckSource(model);
   }
 };
 
-TEST_F(CheckSources, DirectoryWithAConfigIsGood) {
+TEST_F(CheckSource, DirectoryWithAConfigIsGood) {
   Write("bge/config.json", "{}");
-  EXPECT_TRUE(Check(root_ / "bge").empty());
+  EXPECT_FALSE(Check(root_ / "bge"));
 }
 
-TEST_F(CheckSources, MissingDirectoryNamesTheNearestThatExists) {
-  const auto errors = Check(root_ / "proc/modles/bge");
-  ASSERT_EQ(errors.size(), 1U);
-  EXPECT_EQ(errors[0].kind, ErrorKind::kNotFound);
-  EXPECT_EQ(errors[0].message, "model \"bge\": source " + (root_ / "proc/modles/bge").string() + " does not exist (" +
+TEST_F(CheckSource, MissingDirectoryNamesTheNearestThatExists) {
+  const auto error = Check(root_ / "proc/modles/bge");
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->kind, ErrorKind::kNotFound);
+  EXPECT_EQ(error->message, "model \"bge\": source " + (root_ / "proc/modles/bge").string() + " does not exist (" +
                                    (root_ / "proc").string() +
                                    " does); correct `source`, or put the model there");
 }
 
-TEST_F(CheckSources, FolderWithoutConfigIsRefusedAndAFileIsLeftToTheWorker) {
+TEST_F(CheckSource, FolderWithoutConfigIsRefusedAndAFileIsLeftToTheWorker) {
   Write("bge/model.safetensors", "");
-  EXPECT_NE(Check(root_ / "bge").at(0).message.find(" holds no config.json"), std::string::npos);
-  EXPECT_TRUE(Check(root_ / "bge/model.safetensors").empty());
+  EXPECT_NE(Check(root_ / "bge").value().message.find(" holds no config.json"), std::string::npos);
+  EXPECT_FALSE(Check(root_ / "bge/model.safetensors"));
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ TEST(Keys, EachBoundIsAcceptedAndReachesThePlan) {
 TEST(FullYaml, ParsesAndMeansTheDefaults) {
   Plan full = Good(FullYaml());
   Plan small = Good(
-      "version: 1\nmodels:\n  bge:\n    kind: embedding\n    source: /models/bge-small-en-v1.5\n    memory: 1GiB\n");
+      "version: 1\nmodels:\n  bge:\n    kind: embedding\n    source: /models/bge-small-en-v1.5\n");
   EXPECT_EQ(Describe(full), Describe(small));
 }
 

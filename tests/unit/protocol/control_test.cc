@@ -70,13 +70,17 @@ TEST(Control, BeatRoundTrips) {
   BeatMessage m;
   m.steps = 7;
   m.begun = 3;
-  m.memory = {10, 20, 30};
+  m.memory = {10, 20, 30, 40, 45, 50, 60};
   m.counters["prompt_tokens_total"] = 12.5;
   m.histograms["request_inference_seconds"] = {{0.1, 1}, {1, 2, 3}, 4.5};
   const auto back = FromWorkerBack(m);
   EXPECT_EQ(back.steps, 7u);
   EXPECT_EQ(back.begun, 3u);
   EXPECT_EQ(back.memory.vm_data, 20u);
+  EXPECT_EQ(back.memory.private_peak, 40u);
+  EXPECT_EQ(back.memory.counted_peak, 45u);
+  EXPECT_EQ(back.memory.weights, 50u);
+  EXPECT_EQ(back.memory.weights_mapped, 60u);
   EXPECT_EQ(back.counters, m.counters);
   const auto& delta = back.histograms.at("request_inference_seconds");
   EXPECT_EQ(delta.bounds, (std::vector<double>{0.1, 1}));
@@ -213,6 +217,8 @@ std::vector<Hostile> HostileBeats() {
       {R"({"type":"beat","steps":9223372036854775807,"begun":0,)" + std::string(kMemory) + "}", "steps"},
       {R"({"type":"beat","steps":1,"begun":0,"memory":{"rss_anon":-1,"vm_data":1,"peak_rss":1}})",
        "memory.rss_anon"},
+      {R"({"type":"beat","steps":1,"begun":0,"memory":{"rss_anon":1,"vm_data":1,"peak_rss":1,"weights":"x"}})",
+       "memory.weights"},
       {R"({"type":"beat","steps":1,"begun":0,"memory":7})", "memory is not an object"},
       {Beat(R"("counters":[])"), "counters"},
       {Beat(many), "counters"},

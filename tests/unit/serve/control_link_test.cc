@@ -4,6 +4,7 @@
 
 #include <future>
 #include <variant>
+#include <vector>
 
 #include "worker/protocol/control_channel.h"
 #include "worker/serve/contract.h"
@@ -82,7 +83,8 @@ TEST_F(ControlLinkTest, BeatsCarryIncrementsOnce) {
   engine::Metrics metrics;
   metrics.Add(engine::Counter::kBatches, 3);
   metrics.Observe(engine::Histogram::kBatchSize, 2);
-  link->Beat(milliseconds(1), {[] { return std::uint64_t{7}; }, [] { return std::uint64_t{5}; }}, metrics);
+  link->Beat(milliseconds(1), {[] { return std::uint64_t{7}; }, [] { return std::uint64_t{5}; },
+              [] { return protocol::MemoryReport{.vm_data = 9}; }}, metrics);
   const auto first = Receive();
   ASSERT_TRUE(first && std::holds_alternative<protocol::BeatMessage>(*first));
   const auto& beat = std::get<protocol::BeatMessage>(*first);
@@ -90,7 +92,7 @@ TEST_F(ControlLinkTest, BeatsCarryIncrementsOnce) {
   EXPECT_EQ(beat.begun, 5u);
   EXPECT_EQ(beat.counters.at("batches_total"), 3);
   EXPECT_EQ(beat.histograms.at("batch_size").counts[1], 1u);
-  EXPECT_GT(beat.memory.vm_data, 0u);
+  EXPECT_EQ(beat.memory.vm_data, 9u);
   const auto second = Receive();
   ASSERT_TRUE(second);
   EXPECT_TRUE(std::get<protocol::BeatMessage>(*second).counters.empty());
@@ -112,7 +114,7 @@ TEST_F(ControlLinkTest, WhatAFullSocketKeepsBackComesWithALaterBeat) {
                if (++beats == 3) tried.set_value();  // two beats could not be sent
                return std::uint64_t{0};
              },
-             [] { return std::uint64_t{0}; }},
+             [] { return std::uint64_t{0}; }, [] { return protocol::MemoryReport(); }},
             metrics);
   tried.get_future().get();
   double batches = 0;
@@ -129,11 +131,31 @@ TEST_F(ControlLinkTest, WhatAFullSocketKeepsBackComesWithALaterBeat) {
   EXPECT_EQ(batches, 3);
 }
 
-TEST(MemoryReport, IsThisProcess) {
-  const auto memory = ReadMemory();
+TEST(MemoryWatch, ReportsThisProcess) {
+  engine::Budget budget;
+  ASSERT_TRUE(budget.Take(7));
+  budget.Give(7);
+  const auto memory = MemoryWatch(budget).Read();
+  EXPECT_EQ(memory.counted_peak, 7u);
   EXPECT_GT(memory.rss_anon, 100'000u);
   EXPECT_GT(memory.vm_data, memory.rss_anon / 2);
   EXPECT_GE(memory.peak_rss, memory.rss_anon);
+  EXPECT_GE(memory.private_peak, memory.rss_anon);
+  EXPECT_LE(memory.private_peak, memory.peak_rss);
+}
+
+TEST(MemoryWatch, RemembersItsPeakAndTellsWhatAreWeights) {
+  const engine::Budget budget;
+  MemoryWatch watch(budget);
+  watch.SetWeights(MiB(5), MiB(6));
+  {
+    const std::vector<char> much(64 << 20, 'x');
+    EXPECT_GT(watch.Read().rss_anon, much.size());
+  }
+  const auto after = watch.Read();
+  EXPECT_GT(after.private_peak, after.rss_anon + (48u << 20));
+  EXPECT_EQ(after.weights_mapped, MiB(5).count);
+  EXPECT_EQ(after.weights, MiB(6).count);
 }
 
 TEST(Contract, AProcessStartedByHandIsToldHowWorkersStart) {

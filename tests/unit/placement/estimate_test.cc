@@ -1,0 +1,170 @@
+#include "supervisor/placement/estimate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "tests/unit/checkpoint/temp_dir.h"
+#include "tests/unit/placement/plan_builder.h"
+
+namespace berth::placement {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::PlanBuilder;
+namespace fs = std::filesystem;
+
+fs::path Golden(const std::string& name) {
+  const char* source = std::getenv("BERTH_SOURCE_DIR");
+  return fs::path(source != nullptr ? source : ".") / "tests/golden/encoders" / name;
+}
+
+EstimateInput Input(const fs::path& source) {
+  return {.source = source, .max_tokens = 16'384, .threads = 1, .max_body = MiB(8)};
+}
+
+Estimate Of(const EstimateInput& input) { return EstimateReplica(input).value(); }
+
+TEST(Estimate, SumsWhatIsPrivateAndTellsTheMappedFile) {
+  const Estimate estimate = Of(Input(Golden("bert-embedding")));
+  EXPECT_GT(estimate.mapped.count, 0U);
+  Bytes sum;
+  std::set<std::string_view> names;
+  for (const EstimatePart& part : EstimateParts()) {
+    if (part.adds) sum += estimate.*part.bytes;
+    names.insert(part.name);
+  }
+  EXPECT_EQ(estimate.total(), sum);
+  EXPECT_EQ(names.size(), EstimateParts().size());
+}
+
+TEST(Estimate, BudgetIsTheTotalRoundedUpTo16MiB) {
+  Estimate estimate;
+  estimate.runtime = MiB(64);
+  EXPECT_EQ(estimate.memory(), MiB(64));
+  estimate.tokenizer = Bytes{1};
+  EXPECT_EQ(estimate.memory(), MiB(80));
+}
+
+TEST(Estimate, WidenedWeightsArePrivate) {
+  const Estimate estimate = Of(Input(Golden("distilbert-embedding-bf16")));
+  EXPECT_EQ(estimate.mapped.count, 0U);
+  EXPECT_GT(estimate.weights.count, 10'000U);
+}
+
+TEST(Estimate, GrowsWithTheBatchUpToWhatIsComputedAtOnce) {
+  const fs::path data = TestData();
+  if (data.empty()) GTEST_SKIP() << "no test data: set BERTH_TEST_DATA";
+  EstimateInput input = Input(data / "models/bert-mini-sts");
+  const Bytes most = Of(input).activations;
+  input.max_tokens = 1024;
+  EXPECT_EQ(Of(input).activations, most);
+  input.max_tokens = 256;
+  EXPECT_LT(Of(input).activations, most);
+}
+
+TEST(Estimate, EachComputeThreadCosts) {
+  EstimateInput input = Input(Golden("bert-embedding"));
+  const Bytes one = Of(input).total();
+  input.threads = 4;
+  EXPECT_EQ(Of(input).total() - one, MiB(12));
+}
+
+TEST(Estimate, RequestsOfARerankerHoldNoVectors) {
+  EXPECT_LT(Of(Input(Golden("bert-ranking"))).requests, Of(Input(Golden("bert-embedding"))).requests);
+}
+
+TEST(Estimate, KindsOfLaterVersionsAreRefusedByName) {
+  EstimateInput input = Input(Golden("bert-embedding"));
+  input.kind = config::Kind::kSpeech;
+  EXPECT_THAT(EstimateReplica(input).error().message, HasSubstr("not speech"));
+}
+
+TEST(Estimate, AnUnknownArchitectureIsRefusedByName) {
+  const TempDir dir;
+  dir.Write("config.json", R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama"})");
+  EXPECT_THAT(EstimateReplica(Input(dir.path())).error().message, HasSubstr("LlamaForCausalLM"));
+}
+
+// ---- a plan's sources
+
+config::Plan PlanWith(const fs::path& source, Bytes memory) {
+  config::Plan plan = PlanBuilder().Device("cpu", GiB(4)).Model("bge", memory);
+  plan.models[0].source = source;
+  plan.models[0].batching.max_tokens = 16'384;
+  plan.server.max_body = MiB(8);
+  return plan;
+}
+
+TEST(LookAtSources, GivesAModelWithoutMemoryItsEstimate) {
+  config::Plan plan = PlanWith(Golden("bert-embedding"), Bytes{});
+  const LookedAt seen = LookAtSources(plan, Sources::kAll);
+  EXPECT_TRUE(seen.errors.empty());
+  const Estimate estimate = Of(Input(Golden("bert-embedding")));
+  EXPECT_EQ(plan.models[0].memory, estimate.memory());
+  EXPECT_EQ(plan.models[0].estimate, estimate.total());
+  EXPECT_TRUE(plan.models[0].memory_estimated);
+  EXPECT_TRUE(BudgetWarnings(plan, seen.estimates).empty());
+}
+
+TEST(LookAtSources, LeavesTheMemoryOfThePlanAlone) {
+  config::Plan plan = PlanWith(Golden("bert-embedding"), MiB(32));
+  const LookedAt seen = LookAtSources(plan, Sources::kNeeded);
+  EXPECT_EQ(plan.models[0].memory, MiB(32));
+  EXPECT_FALSE(plan.models[0].memory_estimated);
+  const auto warnings = BudgetWarnings(plan, seen.estimates);
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_THAT(warnings[0], HasSubstr("model \"bge\": its memory of 32 MiB is below the estimate of "));
+}
+
+TEST(LookAtSources, AMissingSourceMattersToWhoeverNeedsTheEstimate) {
+  config::Plan given = PlanWith("/nowhere/bge", GiB(1));
+  EXPECT_TRUE(LookAtSources(given, Sources::kNeeded).errors.empty());
+  EXPECT_EQ(LookAtSources(given, Sources::kAll).errors.size(), 1U);
+  config::Plan without = PlanWith("/nowhere/bge", Bytes{});
+  const LookedAt seen = LookAtSources(without, Sources::kNeeded);
+  ASSERT_EQ(seen.errors.size(), 1U);
+  EXPECT_THAT(seen.errors[0].message, HasSubstr("model \"bge\": source /nowhere/bge does not exist"));
+}
+
+TEST(LookAtSources, WhatCannotBeEstimatedNeedsItsMemoryInThePlan) {
+  const TempDir dir;
+  dir.Write("config.json", "{}");
+  config::Plan plan = PlanWith(dir.path(), Bytes{});
+  const LookedAt seen = LookAtSources(plan, Sources::kNeeded);
+  ASSERT_EQ(seen.errors.size(), 1U);
+  EXPECT_THAT(seen.errors[0].message, HasSubstr("model \"bge\": its memory cannot be estimated: "));
+  EXPECT_THAT(seen.errors[0].message, HasSubstr("; set `memory` of the model"));
+  plan.models[0].memory = GiB(1);
+  EXPECT_TRUE(LookAtSources(plan, Sources::kAll).errors.empty());
+}
+
+TEST(FormatEstimate, ShowsPartsEstimateAndBudgetOfEachModel) {
+  config::Plan plan = PlanWith("/models/bge", MiB(96));
+  plan.models[0].memory_estimated = true;
+  const Estimates estimates{{"bge", {MiB(127), Bytes{}, MiB(10), MiB(2), MiB(8), MiB(64)}}};
+  EXPECT_THAT(Format(plan, {}, estimates),
+              HasSubstr("\n\nMODEL  WEIGHTS MAPPED  WEIGHTS  ACTIVATIONS  TOKENIZER  REQUESTS  RUNTIME  ESTIMATE  BUDGET\n"
+                        "bge           127 MiB      0 B       10 MiB      2 MiB     8 MiB   64 MiB    84 MiB  "
+                        "96 MiB (the estimate)\n"));
+  EXPECT_EQ(Format(plan, {}, {}), Format(plan, Placement{})) << "nothing was estimated";
+}
+
+TEST(FormatEstimate, AsJsonHoldsEveryPartInBytes) {
+  const config::Plan plan = PlanWith("/models/bge", MiB(96));
+  const auto json = ToJson(plan, {{"bge", {MiB(127), Bytes{}, MiB(10), MiB(2), MiB(8), MiB(64)}}});
+  ASSERT_EQ(json.size(), 1U);
+  EXPECT_EQ(json[0]["model"], "bge");
+  EXPECT_EQ(json[0]["parts"].size(), EstimateParts().size());
+  EXPECT_EQ(json[0]["parts"][0],
+            (nlohmann::ordered_json{{"name", "weights_mapped"}, {"bytes", MiB(127).count}, {"adds", false}}));
+  EXPECT_EQ(json[0]["estimate_bytes"], MiB(84).count);
+  EXPECT_EQ(json[0]["memory_bytes"], MiB(96).count);
+  EXPECT_EQ(json[0]["memory_estimated"], false);
+}
+
+}  // namespace
+}  // namespace berth::placement
