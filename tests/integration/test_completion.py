@@ -28,7 +28,7 @@ def options_in(text):
     """Every option that begins a line of a help text, letters too."""
     found = set()
     for line in text.splitlines():
-        for name in re.findall(r"--?[a-z]+", line.split("  ")[1]) if line.startswith("  -") else ():
+        for name in re.findall(r"--?[a-z]+(?:-[a-z]+)*", line.split("  ")[1]) if line.startswith("  -") else ():
             found.add(name)
     return found
 
@@ -81,7 +81,7 @@ class Zsh(unittest.TestCase):
         """The options in the file's array of that name."""
         body = re.search(rf"^{name}=\((.*?)\)$", self.text, re.M | re.S).group(1)
         body = re.sub(r"'\([^)]*\)'|\[.*?\]", "", body)
-        return set(re.findall(r"(?<![\w-])--?[a-z]+", body))
+        return set(re.findall(r"(?<![\w-])--?[a-z]+(?:-[a-z]+)*", body))
 
     def test_lists_commands_and_their_help(self):
         listed = re.search(r"^commands=\(\n(.*?)^\)", self.text, re.M | re.S).group(1)
@@ -104,7 +104,7 @@ class Zsh(unittest.TestCase):
 
     def test_offers_the_options_of_berthd(self):
         offered = re.sub(r"'\([^)]*\)'|\[.*?\]", "", (COMPLETION / "_berthd").read_text())
-        self.assertEqual(set(re.findall(r"(?<![\w-])--?[a-z]+", offered)), options_in(help_of("berthd", "--help")))
+        self.assertEqual(set(re.findall(r"(?<![\w-])--?[a-z]+(?:-[a-z]+)*", offered)), options_in(help_of("berthd", "--help")))
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed: its completions are not parsed by it")
     def test_parses(self):

@@ -73,15 +73,15 @@ TEST(Footprint, UnalignedWeightsAreOwned) {
   EXPECT_EQ(Load(dir)->weights_owned(), foretold.owned);
 }
 
-// Within a fifth below what is foretold, and hardly above: ids, positions and results are small beside layers.
+// Hardly above (ids, positions and results are small beside layers), and hardly below (a group of one needs no copies).
 void ExpectForetold(const std::filesystem::path& dir, std::size_t count, std::size_t length) {
   const auto config = checkpoint::ReadEncoderConfig(dir).value();
   const auto tokens = static_cast<std::int64_t>(count * length);
   const double foretold = static_cast<double>(
       checkpoint::PeakActivations(config, tokens, static_cast<std::int64_t>(length)).count);
   const double measured = static_cast<double>(Measure(*Load(dir), count, length));
-  EXPECT_LE(measured, foretold * 1.1) << count << " x " << length;
-  EXPECT_GE(measured, foretold * 0.8) << count << " x " << length;
+  EXPECT_LE(measured, foretold * 1.05) << count << " x " << length;
+  EXPECT_GE(measured, foretold * 0.95) << count << " x " << length;
   std::printf("%s, %zu x %zu tokens: foretold %.0f KiB, measured %.0f KiB\n", dir.filename().c_str(), count, length,
               foretold / 1024, measured / 1024);
 }
