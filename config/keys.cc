@@ -222,7 +222,7 @@ constexpr Key kKeys[] = {
      .preset = "continue",
      .choices = "continue|stop",
      .sentence = "At boot, when a model does not become ready: `continue` with those that load after it, or `stop` until "
-                 "it is ready.",
+                 "each of its replicas is ready.",
      .store = [](Target& t, const Value& v) { t.plan->rules.on_failure = FromName(v.text, kOnFailures); }},
 
     {.path = "models.*.kind",
@@ -248,7 +248,7 @@ constexpr Key kKeys[] = {
      .store = [](Target& t, const Value& v) { t.model->aliases = Texts(v); }},
     {.path = "models.*.devices",
      .type = Type::kNames,
-     .otherwise = "every device of the plan",
+     .otherwise = "cpu; in a plan of GPUs alone all of them",
      .example = "[cpu]",
      .restarts = Restarts::kReplicas,
      .sentence = "Where its replicas may go.",

@@ -143,7 +143,12 @@ class PlanReader {
     Named named{{}, node.key_line, node.key_column};
     Model model;
     model.name = node.key;
-    for (const Device& device : draft_.plan.devices) model.devices.push_back(device.name);
+    // The worker computes on the CPU: GPUs are for models that name them, unless there is nothing else.
+    const auto is_gpu = [](const Device& device) { return device.name != "cpu"; };
+    const bool all_gpus = std::ranges::all_of(draft_.plan.devices, is_gpu);
+    for (const Device& device : draft_.plan.devices) {
+      if (all_gpus || !is_gpu(device)) model.devices.push_back(device.name);
+    }
     const bool section = IsSection(node, label + ": expected a section with kind and source");
     if (section) ReadSection(node, std::string(kModels), label, named.given, reading_);
     if (section || node.type == Node::Type::kNull) {

@@ -62,7 +62,11 @@ Status StoreDevice(Invocation& invocation, const std::string& value) {
   const auto size = ParseBytes(value.substr(equals + 1));
   if (!size) return Invalid("--device ", value, ": ", size.error().message);
   if (*size < MiB(16)) return Invalid("--device ", value, " is less than 16MiB");
-  invocation.hardware.emplace_back(value.substr(0, equals), *size);
+  const std::string name = value.substr(0, equals);
+  for (const auto& [given, bytes] : invocation.hardware) {
+    if (given == name) return Invalid("--device ", name, " is given twice");
+  }
+  invocation.hardware.emplace_back(name, *size);
   return Ok();
 }
 

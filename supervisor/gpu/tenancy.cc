@@ -105,7 +105,8 @@ bool ProvenGone(const Inventory& inventory, std::string_view uuid, const Stay& s
   if (!gpu->lost.empty()) return true;
   if (gpu->read_at <= reaped_at) return false;
   if (stay.listed && gpu->processes) return !Lists(*gpu, stay.pid);
-  return !gpu->memory || gpu->memory->used <= stay.used_before + stay.reserved_since;
+  if (!stay.used_before) return true;  // there is nothing to compare with: reaped is all there is
+  return gpu->memory && gpu->memory->used <= *stay.used_before + stay.reserved_since;
 }
 
 }  // namespace berth::gpu

@@ -44,7 +44,7 @@ std::optional<std::string> Objection(const Inventory& inventory, std::string_vie
 struct Stay {
   int pid = 0;
   bool listed = false;   // was it ever, by this pid?
-  Bytes used_before;     // of the device, read before it was started
+  std::optional<Bytes> used_before;  // of the device, read before it was started; nothing: it did not tell
   Bytes reserved_since;  // by replicas that began on the device after it, and still hold it
 };
 // Whether a process that was reaped at `reaped_at` holds nothing of the device any more. Needs a reading begun after

@@ -32,6 +32,8 @@ class Hands {
   virtual Status Spawn() = 0;
   // Requests may come.
   virtual void Open(const protocol::ReadyMessage& ready) = 0;
+  // Whether the budget is of the host's memory, as it is on the CPU.
+  virtual bool BudgetIsHostMemory() = 0;
   // Caps what the process may still allocate; returns the limit of its VmData in bytes, 0 for none.
   virtual std::uint64_t Fence(const protocol::MemoryReport& after_warm_up) = 0;
   // No new requests; at most once after Open().

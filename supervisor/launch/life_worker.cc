@@ -67,7 +67,7 @@ void Life::OnLoading(const protocol::LoadingMessage& loading, TimePoint now) {
 
 void Life::OnReady(const protocol::ReadyMessage& ready, TimePoint now) {
   const Bytes budget = assignment_.memory;
-  if (state_ == State::kLoading && ready.memory.rss_anon > budget.count) {
+  if (state_ == State::kLoading && hands_.BudgetIsHostMemory() && ready.memory.rss_anon > budget.count) {
     return Misbehaved(ExitCause::kOverBudget,
                       "holds " + FormatBytes({ready.memory.rss_anon}) +
                           " of private memory after its warm-up, its budget is " + FormatBytes(budget) +
@@ -158,8 +158,10 @@ Event Life::Conclude(TimePoint now) {
   const auto delay = policy_.OnFailure(now, run_->good_run, of_memory);
   if (!delay && policy_.never_fits()) {
     return {EventKind::kCrashedTooOften,
-            "ran out of memory " + std::to_string(RestartPolicy::kMemoryFailures) + " times in a row, the last: " +
-                verdict.exit.reason + "; raise its memory, then `berth start " + model_.name + "` tries again"};
+            "ran out of memory " + std::to_string(RestartPolicy::kMemoryFailures) + " times without a good run between, the last: " + verdict.exit.reason +
+                (verdict.exit.cause == ExitCause::kOomKill ? "; free memory on the host, or lower what the plan reserves"
+                                                           : "; raise its memory") +
+                ", then `berth start " + model_.name + "` tries again"};
   }
   if (!delay) {
     return {EventKind::kCrashedTooOften,

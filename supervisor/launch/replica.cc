@@ -125,7 +125,7 @@ WorkerSettings Replica::Settings() {
 
 // A worker that is not in a group of its own runs without the third ring, and says so.
 std::unique_ptr<Cgroup> Replica::MakeGroup() {
-  if (yard_.options.cgroups == nullptr || place_.on_gpu()) return nullptr;  // a GPU's budget is not host memory
+  if (yard_.options.cgroups == nullptr || !yard_.options.cgroups->on() || place_.on_gpu()) return nullptr;  // a GPU's budget is not host memory
   const Bytes limit = CgroupLimit(assignment_.memory, life_.model().source);
   auto group = yard_.options.cgroups->Make(yard_.processes_started, limit);
   const Status added = !group ? Status(group.error()) : *group ? (*group)->Add(run_->process->pid()) : Ok();

@@ -74,6 +74,7 @@ class Replica : private Hands {
   // Hands
   Status Spawn() override;
   void Open(const protocol::ReadyMessage& ready) override;
+  bool BudgetIsHostMemory() override { return !place_.on_gpu(); }
   std::uint64_t Fence(const protocol::MemoryReport& after_warm_up) override;
   void Close() override;
   bool AskToEnd(Duration within) override;

@@ -43,8 +43,8 @@ Turn TurnOf(const TurnView& candidate, const std::vector<std::string>& after, co
   if (on_failure == config::OnFailure::kContinue) return {};
   for (const TurnView& other : all) {
     if (other.wave >= candidate.wave || !other.boot_due) continue;
-    return {"waits for " + other.model + ", which loads before it and is " + std::string(Name(other.state)) +
-                " (rules.on_failure: stop); `berth stop " + other.model + "` goes on without it",
+    return {"waits for all replicas of " + other.model + ", which loads before it and of which one is " + std::string(Name(other.state)) +
+                " (rules.on_failure: stop); `berth start " + other.model + "` tries again, `berth stop " + other.model + "` goes on without it",
             !IsComing(other)};
   }
   return {};

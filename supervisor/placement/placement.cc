@@ -42,7 +42,7 @@ bool MayGo(const Piece& piece, std::size_t device) {
 // "cpu has 4 GiB of 12 GiB free (bge 2 x 4 GiB), 2.1 GiB missing", and, or instead, the rule that stands in the way.
 std::string Obstacle(const Piece& piece, std::size_t device, const Board& board) {
   const config::Device& at = board.plan().devices[device];
-  if (at.capacity().count == 0) return at.name + "'s memory is not known; give it the key memory";
+  if (at.capacity().count == 0) return at.name + "'s memory is not known here; give it the key memory, or say `berth plan --device " + at.name + "=80GiB`";
   const Bytes free = board.Free(device);
   const std::string holders = Holders(board, device);
   std::string text;
@@ -116,18 +116,30 @@ std::vector<Refusal> Refusals(const std::vector<Piece>& pieces, const Seats& sea
   return refusals;
 }
 
-// What is started by hand takes the freest of its devices, of those that rules leave to it if there are any: the
-// ledger decides when it starts.
+// What is started by hand is counted nowhere, and gets a device that suits it best: one that rules leave to it beside
+// what starts at boot, and beside the others that are started by hand, with room for all of these, and then the freest.
+// Whether it may start there, the ledger decides when it does.
 void PlaceByHand(const std::vector<Piece>& pieces, const Board& board, Seats& seats) {
+  const Plan& plan = board.plan();
+  std::vector<Tenants> later;  // all of them, should all be started
+  for (std::size_t device = 0; device < plan.devices.size(); ++device) later.push_back(board.On(device));
+  std::vector<Bytes> taken(plan.devices.size());
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     if (pieces[i].boot) continue;
+    const std::size_t model = pieces[i].models.front();
+    Bytes need;
+    for (const std::size_t member : pieces[i].models) need += plan.models[member].memory;
+    const auto fits = [&](std::size_t device) { return taken[device] + need <= board.Free(device); };
     const auto rank = [&](std::size_t device) {
-      const bool welcome = !board.rules().Against(pieces[i].models.front(), board.On(device));
-      return std::tuple(welcome, board.Free(device));
+      return std::tuple(!board.rules().Against(model, board.On(device)), !board.rules().Against(model, later[device]),
+                        fits(device), board.Free(device));
     };
     for (const std::size_t device : *pieces[i].devices) {
       if (!seats[i] || rank(device) > rank(*seats[i])) seats[i] = device;
     }
+    if (!seats[i]) continue;
+    for (const std::size_t member : pieces[i].models) later[*seats[i]].Add(board.rules(), {member, pieces[i].replica});
+    if (fits(*seats[i])) taken[*seats[i]] += need;
   }
 }
 

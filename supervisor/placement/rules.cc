@@ -36,7 +36,7 @@ Rules::Rules(const config::Plan& plan) : plan_(plan) {
     for (const std::string& one : list) {
       for (const std::string& other : list) {
         const auto a = IndexOf(one), b = IndexOf(other);
-        if (a && b && *a != *b) apart_[*a].push_back(*b);
+        if (a && b && *a != *b) apart_[*a].insert(*b);
       }
     }
   }

@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,7 +64,7 @@ class Rules {
 
   const config::Plan& plan_;
   std::map<std::string, std::size_t> index_;
-  std::map<std::size_t, std::vector<std::size_t>> apart_;  // for a model: those that it may not meet
+  std::map<std::size_t, std::set<std::size_t>> apart_;  // for a model: those that it may not meet
 };
 
 }  // namespace berth::placement

@@ -134,7 +134,7 @@ class OverBudget(unittest.TestCase):
         with Daemon(model("greedy", restart={"backoff": ["10ms", "20ms"], "give_up": "100 in 10m"},
                           behaviour={**FAST, "exit_code_on_load": 71})).start(wait_ready=False) as berth:
             reason = berth.wait_state("quarantined", "greedy")["reason"]
-            self.assertIn("ran out of memory 3 times in a row", reason)
+            self.assertIn("ran out of memory 3 times without a good run between", reason)
             self.assertEqual(berth.metric("berth_replica_starts_total", model="greedy"), 3)
             self.assertEqual(berth.replicas("greedy")[0]["last_exit"]["cause"], "over_budget")
 

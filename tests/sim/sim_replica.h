@@ -48,6 +48,7 @@ class SimReplica : public launch::Hands {
 
   Status Spawn() override;
   void Open(const protocol::ReadyMessage& ready) override;
+  bool BudgetIsHostMemory() override { return true; }
   std::uint64_t Fence(const protocol::MemoryReport&) override { return 0; }
   void Close() override;
   bool AskToEnd(Duration within) override;

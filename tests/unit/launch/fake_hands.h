@@ -19,6 +19,7 @@ class FakeHands : public Hands {
     return cannot_spawn ? Status(MakeError(ErrorKind::kInternal, "cannot run it")) : Ok();
   }
   void Open(const protocol::ReadyMessage&) override { did.push_back("open"); }
+  bool BudgetIsHostMemory() override { return true; }
   std::uint64_t Fence(const protocol::MemoryReport&) override { return data_limit; }
   void Close() override { did.push_back("close"); }
   bool AskToEnd(Duration within) override {

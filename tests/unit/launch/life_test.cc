@@ -166,7 +166,7 @@ TEST_F(LifeTest, AModelThatRanOutOfMemoryThreeTimesIsNotTriedAgainUntilSomebodyS
     if (i + 1 < RestartPolicy::kMemoryFailures) lives_.Pass(10s);
   }
   EXPECT_EQ(bge_.state(), State::kQuarantined);
-  EXPECT_THAT(bge_.reason(), HasSubstr("ran out of memory 3 times in a row"));
+  EXPECT_THAT(bge_.reason(), HasSubstr("ran out of memory 3 times without a good run between"));
   EXPECT_THAT(bge_.reason(), HasSubstr("raise its memory"));
   lives_.Pass(10min);
   EXPECT_EQ(bge_.state(), State::kQuarantined);

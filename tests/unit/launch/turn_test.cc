@@ -35,8 +35,8 @@ TEST(TurnOf, WithOnFailureStopAWaveWaitsForOneThatFailed) {
   constexpr auto kStop = config::OnFailure::kStop;
   const TurnView llm = View("llm", 1, State::kWaiting);
   const Turn failed = TurnOf(llm, {}, {View("bge", 0, State::kFailed, false), llm}, kStop);
-  EXPECT_EQ(failed.obstacle, "waits for bge, which loads before it and is failed (rules.on_failure: stop); `berth stop "
-                             "bge` goes on without it");
+  EXPECT_EQ(failed.obstacle, "waits for all replicas of bge, which loads before it and of which one is failed "
+                             "(rules.on_failure: stop); `berth start bge` tries again, `berth stop bge` goes on without it");
   EXPECT_TRUE(failed.hopeless);
   EXPECT_FALSE(TurnOf(llm, {}, {View("bge", 0, State::kBackoff, false), llm}, kStop).hopeless);
   EXPECT_EQ(TurnOf(llm, {}, {View("bge", 0, State::kReady, false), llm}, kStop).obstacle, "");
