@@ -106,6 +106,11 @@ TEST(Search, ManualModelPrefersADeviceThatRulesLeaveToIt) {
               ElementsAre("chat/0 gpu0", "bge/0 gpu1"));
 }
 
+TEST(Search, ReplicasThatAreStartedByHandGoWhereTheyCanAllRun) {
+  EXPECT_THAT(Lines(TwoGpus().Model("chat", GiB(60), 2).Manual()), ElementsAre("chat/0 gpu0", "chat/1 gpu1"));
+  EXPECT_THAT(Lines(TwoGpus().Model("chat", GiB(1), 2).Exclusive().Manual()), ElementsAre("chat/0 gpu0", "chat/1 gpu1"));
+}
+
 TEST(Ledger, RulesHoldForWhatIsStartedByHandToo) {
   const config::Plan plan = TwoGpus().Model("chat", GiB(8)).Exclusive().Model("bge", GiB(1));
   Ledger ledger(plan);
