@@ -308,7 +308,8 @@ constexpr Key kKeys[] = {
      .choices = "spread|pack",
      .restarts = Restarts::kReplicas,
      .sentence = "Where a replica goes when there is a choice: to the device with the most free memory, or, `pack`, to "
-                 "the one with the least on which it still fits.",
+                 "the one with the least on which it still fits. Holds while replicas are placed in load order: "
+                 "when that leaves one without a place, the search packs; what is started by hand takes the freest.",
      .store = [](Target& t, const Value& v) { t.model->spread = FromName(v.text, kSpreads); }},
     {.path = "models.*.priority",
      .type = Type::kInteger,

@@ -4,9 +4,11 @@
 // libraries' own memory, JSON, small objects) is known from what the kernel says, and counted once:
 //
 //   other = private memory by the kernel − the most that was taken since freed memory was last returned to it
-//   taken + other ≤ limit, at every instant
+//   taken + other ≤ limit, with `other` as it was last settled, a second ago or so
 //
-// Freed tensors stay in the heap (heap.h), so the most ever taken, not what is taken now, is in the kernel's figure.
+// Freed tensors stay in the heap (heap.h), so the most ever taken, not what is taken now, is in the kernel's figure. Those
+// of 32 MiB and more do not: the C library returns them at once, `other` is then too small until freed memory was
+// returned, and for that long the second ring holds the difference.
 // Weights that are mapped are not private, and nobody takes them. No lock, no allocation, no torch; any thread. Made
 // by the program before the first tensor, and outlives the last.
 #pragma once
