@@ -31,6 +31,8 @@ MAY_INCLUDE = {
                          "supervisor/gpu", "supervisor/observe", "worker/protocol"],
     "supervisor/cli": ["supervisor/base", "config", "supervisor/placement", "worker/protocol"],
     "worker/text": ["supervisor/base", "worker/checkpoint"],
+    "worker/jinja": ["supervisor/base", "worker/text"],
+    "worker/chat": ["supervisor/base", "worker/checkpoint", "worker/jinja"],
     "worker/weights": ["supervisor/base", "worker/checkpoint", "worker/kernels"],
     "worker/kernels": ["supervisor/base"],
     "worker/models": ["supervisor/base", "worker/checkpoint", "worker/weights", "worker/kernels"],
