@@ -33,12 +33,16 @@ MAY_INCLUDE = {
     "worker/text": ["supervisor/base", "worker/checkpoint"],
     "worker/jinja": ["supervisor/base", "worker/text"],
     "worker/chat": ["supervisor/base", "worker/checkpoint", "worker/jinja"],
+    "worker/metering": ["supervisor/base"],
     "worker/weights": ["supervisor/base", "worker/checkpoint", "worker/kernels"],
     "worker/kernels": ["supervisor/base"],
     "worker/models": ["supervisor/base", "worker/checkpoint", "worker/weights", "worker/kernels"],
     "worker/engine": ["supervisor/base", "worker/checkpoint", "worker/text", "worker/weights", "worker/models",
-                      "worker/kernels"],
-    "worker/serve": ["supervisor/base", "worker/protocol", "worker/checkpoint", "worker/text", "worker/engine"],
+                      "worker/kernels", "worker/metering"],
+    # Of the engine only what torch-free code may know: the face of a decoder, how jobs end.
+    "worker/generation": ["supervisor/base", "worker/text", "worker/engine", "worker/metering"],
+    "worker/serve": ["supervisor/base", "worker/protocol", "worker/checkpoint", "worker/text", "worker/engine",
+                     "worker/generation", "worker/metering"],
 }
 MAY_INCLUDE_TORCH = ("worker/weights", "worker/models", "worker/engine", "worker/kernels", "tests/unit/engine")
 TORCH = re.compile(r"<(ATen|torch|c10)/")
@@ -48,7 +52,9 @@ PURE = ["supervisor/placement/*", "supervisor/gpu/inventory.*", "supervisor/gpu/
         "supervisor/launch/exit_cause.*", "supervisor/launch/life*", "supervisor/launch/schedule.*",
         "supervisor/launch/turn.*", "supervisor/launch/vitals.*", "supervisor/launch/gpu_place.*", "supervisor/launch/model_summary.*",
         "supervisor/route/pick.*", "supervisor/route/router.*",
-        "supervisor/route/retry_budget.*", "supervisor/admin/gpu_devices.*", "worker/engine/batcher.*"]
+        "supervisor/route/retry_budget.*", "supervisor/admin/gpu_devices.*", "worker/engine/batcher.*",
+        "worker/generation/block_pool.*", "worker/generation/scheduler.*", "worker/generation/sampler.*",
+        "worker/generation/stop_matcher.*", "worker/generation/cache_plan.*"]
 IMPURE = re.compile(r"<(boost/asio|boost/process|fstream|sys/|unistd|fcntl|thread|mutex)|Clock::now|system_clock")
 
 

@@ -18,21 +18,12 @@
 #include "supervisor/base/duration.h"
 #include "supervisor/base/result.h"
 #include "worker/engine/batcher.h"
-#include "worker/engine/budget.h"
 #include "worker/engine/encoder.h"
-#include "worker/engine/metrics.h"
+#include "worker/engine/job_end.h"
+#include "worker/metering/budget.h"
+#include "worker/metering/metrics.h"
 
 namespace berth::engine {
-
-enum class JobEnd {
-  kDone,
-  kCancelled,  // the client left, or the engine stopped
-  kClaimLost,  // begin() said no: somebody else answers this request
-  kDraining,   // not begun, and nothing new is begun any more
-  kQueueFull,
-  kOverBudget,  // the memory budget refused its batch; `error` has the numbers
-  kFailed,      // `error` says why
-};
 
 // One request. The caller fills the first part before Submit() and reads the second after `ended`.
 struct Job {

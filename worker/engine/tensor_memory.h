@@ -6,7 +6,7 @@
 #include <exception>
 #include <memory>
 
-#include "worker/engine/budget.h"
+#include "worker/metering/budget.h"
 
 namespace berth::engine {
 

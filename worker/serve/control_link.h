@@ -14,7 +14,7 @@
 #include "supervisor/base/duration.h"
 #include "supervisor/base/fd.h"
 #include "supervisor/base/result.h"
-#include "worker/engine/metrics.h"
+#include "worker/metering/metrics.h"
 #include "worker/protocol/control.h"
 
 namespace berth::serve {

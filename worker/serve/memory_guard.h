@@ -1,5 +1,5 @@
 // Keeps the budget's picture of this process true, and says whether a worker whose batch was refused memory can go on
-// (ring 1 of the fence, engine/budget.h). One per process, made before the model is loaded; outlives the engine.
+// (ring 1 of the fence, metering/budget.h). One per process, made before the model is loaded; outlives the engine.
 #pragma once
 
 #include <atomic>
@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "supervisor/base/result.h"
-#include "worker/engine/budget.h"
+#include "worker/metering/budget.h"
 #include "worker/serve/memory_report.h"
 
 namespace berth::serve {

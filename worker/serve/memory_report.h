@@ -5,7 +5,7 @@
 #include <mutex>
 
 #include "supervisor/base/bytes.h"
-#include "worker/engine/budget.h"
+#include "worker/metering/budget.h"
 #include "worker/protocol/control.h"
 
 namespace berth::serve {

@@ -10,9 +10,9 @@
 #include <optional>
 #include <string>
 
-#include "worker/engine/budget.h"
 #include "worker/engine/engine.h"
-#include "worker/engine/metrics.h"
+#include "worker/metering/budget.h"
+#include "worker/metering/metrics.h"
 #include "worker/protocol/claim_table.h"
 #include "worker/protocol/http_message.h"
 #include "worker/serve/api_error.h"

@@ -1,4 +1,4 @@
-#include "worker/engine/budget.h"
+#include "worker/metering/budget.h"
 
 #include <gtest/gtest.h>
 

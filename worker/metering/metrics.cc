@@ -1,4 +1,4 @@
-#include "worker/engine/metrics.h"
+#include "worker/metering/metrics.h"
 
 #include <algorithm>
 #include <utility>

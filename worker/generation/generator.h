@@ -14,8 +14,8 @@
 
 #include "supervisor/base/result.h"
 #include "worker/engine/decoder.h"
-#include "worker/engine/generation.h"
-#include "worker/engine/metrics.h"
+#include "worker/generation/generation.h"
+#include "worker/metering/metrics.h"
 #include "worker/text/tokenizer.h"
 
 namespace berth::engine {

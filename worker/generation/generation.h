@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "supervisor/base/duration.h"
-#include "worker/engine/budget.h"
-#include "worker/engine/engine.h"
+#include "worker/engine/job_end.h"
+#include "worker/metering/budget.h"
 
 namespace berth::engine {
 
@@ -55,10 +55,11 @@ struct Delta {
   int choice = 0;          // which of its choices
   std::string text;        // complete UTF-8; empty while characters or possible stop strings are withheld
   // Tokens that this delta adds, each with its own logprob and the best alternatives, best first, when asked for.
-  // Of the prompt, when prompt_logprobs is set, before the first generated one.
+  // Of the prompt, when prompt_logprobs is set: with choice 0 alone, in pieces, before its first generated one.
   struct Token {
     std::int32_t id = 0;
     bool of_prompt = false;
+    bool is_end = false;           // an end token: it was sampled, and is not part of the text
     std::optional<float> logprob;  // absent: not asked for, or the prompt's first token
     std::vector<TokenLogprob> top;
   };
