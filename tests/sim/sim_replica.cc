@@ -1,5 +1,6 @@
 #include "tests/sim/sim_replica.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace berth::sim {
@@ -88,6 +89,7 @@ void SimReplica::Reaped() {
   Promise(exited_.has_value(), "is reaped, and nobody heard how it ended");
   const Duration lingers = process_->fate().lingers;
   process_.reset();
+  world_.harmed_until = std::max<TimePoint>(world_.harmed_until, world_.clock.now() + lingers);
   if (lingers == Duration::zero()) gone_ = true;
   if (!gone_) world_.clock.After(lingers, [this] { gone_ = true; });
   if (auto endpoint = std::exchange(endpoint_, nullptr)) {

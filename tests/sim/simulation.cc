@@ -10,8 +10,10 @@ using namespace std::chrono_literals;
 using launch::State;
 
 constexpr Duration kFaultsFor = 5min;
-// Longer than every limit of a plan and every fate after one another.
-constexpr Duration kRestWithin = 10min;
+// Longer than every fate that was cast before the faults stopped: the last of those processes has crashed by then.
+constexpr Duration kRestWithin = 10min + 10s;
+// From the moment when a device has let go of what such a process left behind: longer than any back-off.
+constexpr Duration kRecoverWithin = 2min;
 
 }  // namespace
 
@@ -19,7 +21,7 @@ Simulation::Simulation(std::uint64_t seed, std::ostream* trace)
     : random_(seed),
       legal_(RandomPlan(random_)),
       schedule_(legal_.plan),
-      world_{{}, Random(random_.Next()), schedule_, trace, true, {}},
+      world_{{}, Random(random_.Next()), schedule_, trace, true, {}, {}},
       traffic_(world_, legal_.plan),
       news_{[this](const std::string& model) { Changed(model); },
             [this](SimReplica& replica) { CheckStart(replica); }} {
@@ -34,8 +36,9 @@ Simulation::Simulation(std::uint64_t seed, std::ostream* trace)
 
 std::string Simulation::Run() {
   PlanStory();
-  const TimePoint end = world_.clock.now() + kFaultsFor + kRestWithin;
-  while (world_.broken.empty() && world_.clock.Step(end)) {
+  const TimePoint rest = world_.clock.now() + kFaultsFor + kRestWithin;
+  const auto end = [&] { return std::max<TimePoint>(rest, world_.harmed_until + kRecoverWithin); };
+  while (world_.broken.empty() && world_.clock.Step(end())) {
     ++events_;
     Settle();
     CheckDevices();

@@ -17,6 +17,7 @@ struct World {
   launch::Schedule& schedule;
   std::ostream* trace = nullptr;  // null: nobody listens
   bool faults = true;             // new processes may come to grief
+  TimePoint harmed_until{};       // the memory that some process left behind is there until then
   std::string broken;             // the first broken promise; the simulation ends there
 
   void Say(const std::string& what) const {
