@@ -2,13 +2,15 @@
 """Runs the fuzzers and says what they found: `scripts/dev fuzz [NAME...] [--seconds N]`.
 
 Each fuzzer starts from its corpus (tests/fuzz/corpus/NAME), the seeds made from the tests' tables, and what earlier
-runs left in build/fuzz/work/NAME. A finding is written below build/fuzz/findings, with how to repeat it. `--keep` adds
-what was learned to the corpus, minimised. Exit status 1 when something was found.
+runs left in build/fuzz/work/NAME. Seconds are the processor's: on a busy machine a fuzzer takes longer, and tries as
+much. A finding is written below build/fuzz/findings, with how to repeat it. `--keep` adds what was learned to the corpus,
+minimised. Exit status 1 when something was found, or when a fuzzer could not have its seconds.
 """
 
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -20,11 +22,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 LONGEST_INPUT = 65536
 LONGEST_KEPT = 2048  # of an input that becomes part of the corpus
-# Of one input; and what it may allocate. An input of 64 KiB takes milliseconds, under sanitizers too.
-SECONDS_PER_INPUT = 10
+# What one input may allocate.
 MOST_MIB = 1024
 MOST_MIB_AT_ONCE = 256
 PROGRESS_EVERY = 10
+LOOK_EVERY = 0.2
+# A second of the processor may take so many of the clock before a fuzzer is ended without having had its own.
+SLOWEST = 30
+# By the clock, for what hangs; libfuzzer.cc allows ten seconds of the processor.
+CLOCK_SECONDS_PER_INPUT = 10 * SLOWEST
 SANITIZERS = {
     # The quarantine of freed memory would count against the limit.
     "ASAN_OPTIONS": "quarantine_size_mb=16:detect_stack_use_after_return=1:allow_addr2line=1",
@@ -38,9 +44,15 @@ class Run:
     executions: int = 0
     coverage: int = 0
     inputs: int = 0
-    seconds: float = 0
+    seconds: float = 0  # of the processor
     findings: list = field(default_factory=list)
     said: str = ""
+
+
+def processor_seconds(pid):
+    """What a process that nobody has reaped yet has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Fuzzers:
@@ -71,8 +83,8 @@ class Fuzzers:
             print(line, flush=True)
 
     def command(self, name):
-        command = [str(self.program(name)), f"-max_total_time={self.seconds}", f"-max_len={LONGEST_INPUT}",
-                   f"-timeout={SECONDS_PER_INPUT}", f"-rss_limit_mb={MOST_MIB}", f"-malloc_limit_mb={MOST_MIB_AT_ONCE}",
+        command = [str(self.program(name)), f"-max_total_time={self.seconds * SLOWEST}", f"-max_len={LONGEST_INPUT}",
+                   f"-timeout={CLOCK_SECONDS_PER_INPUT}", f"-rss_limit_mb={MOST_MIB}", f"-malloc_limit_mb={MOST_MIB_AT_ONCE}",
                    f"-artifact_prefix={self.findings}/{name}-", "-print_final_stats=1"]
         dictionary = HERE / "dictionaries" / f"{name}.dict"
         if dictionary.exists():
@@ -81,24 +93,38 @@ class Fuzzers:
 
     def run(self, name):
         run = Run(name)
-        started = time.monotonic()
         process = subprocess.Popen(self.command(name), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                    errors="replace", env=self.environment, cwd=self.findings)
-        told = started
+        ended = threading.Event()
+        watch = threading.Thread(target=self.watch, args=(run, process.pid, ended))
+        watch.start()
         kept = []  # from the first sign of a finding on
         for line in process.stdout:
             self.take(run, line)
             if kept or re.search(r"ERROR:|property broken|runtime error|WARNING:.*leak", line):
                 kept.append(line)
-            if time.monotonic() - told >= PROGRESS_EVERY:
-                told = time.monotonic()
-                self.say(f"{name:<14} {told - started:4.0f} s  {run.executions:>9} executions, coverage {run.coverage}")
-        status = process.wait()
-        run.seconds = time.monotonic() - started
-        if status != 0:
-            run.said = "".join(kept[:80]) or f"exit status {status}\n"
+        ended.set()  # before it is reaped: until then its pid is its own
+        watch.join()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        run.seconds = used.ru_utime + used.ru_stime
+        if process.returncode != 0:
+            run.said = "".join(kept[:80]) or f"exit status {process.returncode}\n"
             run.findings = run.findings or ["(no input was written)"]
         return run
+
+    def watch(self, run, pid, ended):
+        """Tells how far a fuzzer is, and asks it to end once it has had its seconds."""
+        began = told = time.monotonic()
+        while not ended.wait(LOOK_EVERY):
+            used = processor_seconds(pid)
+            if used >= self.seconds:
+                os.kill(pid, signal.SIGUSR1)  # libFuzzer finishes the input at hand and exits with 0
+                return
+            if time.monotonic() - told >= PROGRESS_EVERY:
+                told = time.monotonic()
+                self.say(f"{run.name:<14} {used:4.0f} s in {told - began:4.0f}  {run.executions:>9} executions, "
+                         f"coverage {run.coverage}")
 
     def take(self, run, line):
         if found := re.match(r"#(\d+)\t", line):
@@ -150,7 +176,7 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/dev fuzz", description="Runs the fuzzers.")
     parser.add_argument("build", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*", metavar="NAME", help="these fuzzers; all of them without")
-    parser.add_argument("--seconds", type=int, default=20, help="of each (20)")
+    parser.add_argument("--seconds", type=int, default=20, help="of the processor's time for each (20)")
     parser.add_argument("--jobs", type=int, default=2, help="so many at a time (2)")
     parser.add_argument("--keep", action="store_true", help="afterwards add what was learned to the corpora, minimised")
     arguments = parser.parse_args()
@@ -167,7 +193,10 @@ def main():
     if arguments.keep:
         for name in names:
             fuzzers.keep(name)
-    return 1 if any(run.findings for run in runs) else 0
+    starved = [run.name for run in runs if not run.findings and run.seconds < arguments.seconds]
+    if starved:
+        print(f"without their {arguments.seconds} s of the processor: {', '.join(starved)}")
+    return 1 if starved or any(run.findings for run in runs) else 0
 
 
 if __name__ == "__main__":
