@@ -11,6 +11,10 @@ constexpr double kLatency[] = {.0005, .001, .0025, .005, .01, .025, .05, .1,  .2
                                1,     2.5,  5,     10,   30,  60,   120, 300, 600};
 constexpr double kTokens[] = {1,    2,    4,    8,     16,    32,    64,     128,    256,    512,    1024,
                               2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144, 524288, 1048576};
+constexpr double kFirstToken[] = {.001, .005, .01, .02, .04, .06, .08, .1, .25, .5,
+                                  .75,  1,    2.5, 5,   7.5, 10,  20,  40, 80,  160};
+constexpr double kInterToken[] = {.001, .0025, .005, .0075, .01, .015, .02, .03,
+                                  .05,  .075,  .1,   .15,   .25, .5,   1,   2.5};
 constexpr double kBatch[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
 constexpr double kRatio[] = {.1, .2, .3, .4, .5, .6, .7, .8, .9, 1};
 
@@ -20,14 +24,23 @@ struct Row {
 };
 
 // In the order of the enums.
-constexpr std::array<std::string_view, kCounters> kCounterNames = {"batches_total", "prompt_tokens_total"};
+constexpr std::array<std::string_view, kCounters> kCounterNames = {
+    "batches_total",        "prompt_tokens_total",        "cached_prompt_tokens_total", "generated_tokens_total",
+    "preemptions_total",    "prefix_cache_queries_total", "prefix_cache_hits_total",    "finish_total/stop",
+    "finish_total/length",  "finish_total/cancelled",     "finish_total/over_budget",   "finish_total/failed"};
 constexpr std::array<Row, kHistograms> kHistogramRows = {{{"batch_size", kBatch},
                                                           {"batch_tokens", kTokens},
                                                           {"batch_fill_ratio", kRatio},
                                                           {"batch_padding_ratio", kRatio},
                                                           {"request_inference_seconds", kLatency},
                                                           {"request_tokenize_seconds", kLatency},
-                                                          {"request_prompt_tokens", kTokens}}};
+                                                          {"request_prompt_tokens", kTokens},
+                                                          {"request_generated_tokens", kTokens},
+                                                          {"step_duration_seconds/prefill", kLatency},
+                                                          {"step_duration_seconds/decode", kLatency},
+                                                          {"step_duration_seconds/mixed", kLatency},
+                                                          {"time_to_first_token_seconds", kFirstToken},
+                                                          {"inter_token_seconds", kInterToken}}};
 
 }  // namespace
 

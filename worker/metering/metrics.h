@@ -12,7 +12,20 @@
 
 namespace berth::engine {
 
-enum class Counter { kBatches, kPromptTokens };
+enum class Counter {
+  kBatches,
+  kPromptTokens,
+  kCachedPromptTokens,
+  kGeneratedTokens,
+  kPreemptions,
+  kPrefixQueries,  // tokens that were looked up in the prefix cache
+  kPrefixHits,     // tokens that were found there
+  kFinishStop,
+  kFinishLength,
+  kFinishCancelled,
+  kFinishOverBudget,
+  kFinishFailed,
+};
 enum class Histogram {
   kBatchSize,
   kBatchTokens,
@@ -21,11 +34,19 @@ enum class Histogram {
   kInferenceSeconds,
   kTokenizeSeconds,
   kPromptTokens,
+  kGeneratedTokens,
+  kPrefillStepSeconds,  // steps of prompts alone,
+  kDecodeStepSeconds,   // of decoding alone,
+  kMixedStepSeconds,    // and of both
+  kFirstTokenSeconds,
+  kInterTokenSeconds,
 };
-inline constexpr std::size_t kCounters = 2;
-inline constexpr std::size_t kHistograms = 7;
+inline constexpr std::size_t kCounters = 12;
+inline constexpr std::size_t kHistograms = 13;
 
-std::string_view Name(Counter counter);  // "batches_total": the catalogue's, without prefix
+// "batches_total": the catalogue's, without prefix; with the value of its second label where it has one,
+// "finish_total/stop".
+std::string_view Name(Counter counter);
 std::string_view Name(Histogram histogram);
 std::span<const double> Bounds(Histogram histogram);  // upper bounds, ascending, without +Inf
 

@@ -1,0 +1,31 @@
+#include "worker/generation/logprobs.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "worker/generation/token_filter.h"
+
+namespace berth::engine {
+namespace {
+
+double LogSumExp(std::span<const float> logits) {
+  const double best = *std::ranges::max_element(logits);
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(logit - best);
+  return best + std::log(sum);
+}
+
+}  // namespace
+
+TokenLogprobs LogprobsOf(std::span<const float> logits, std::int32_t id, int top, int sampled_vocab) {
+  const double total = LogSumExp(logits);
+  const auto logprob = [&](std::size_t of) { return static_cast<float>(logits[of] - total); };
+  TokenLogprobs result{logprob(static_cast<std::size_t>(id)), {}};
+  const auto named = logits.first(std::min(logits.size(), static_cast<std::size_t>(sampled_vocab)));
+  for (const std::size_t each : Largest(named, static_cast<std::size_t>(std::max(top, 0)))) {
+    result.top.push_back({static_cast<std::int32_t>(each), logprob(each)});
+  }
+  return result;
+}
+
+}  // namespace berth::engine
