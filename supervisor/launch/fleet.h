@@ -50,7 +50,7 @@ struct ReplicaStatus {
   int pid = 0;                 // 0: no process
   std::uint64_t incarnation = 0;
   std::string device;
-  Bytes memory;                // reserved while the process may exist
+  Bytes memory;                // reserved; 0: nothing is
   Bytes estimate;              // of its private bytes, before it started; 0: none
   Bytes measured;              // private bytes it last reported; 0: nothing reported
   Bytes measured_peak;         // the most of them so far

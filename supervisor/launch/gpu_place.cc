@@ -76,12 +76,15 @@ void GpuPlace::Reaped(TimePoint now) {
   reaped_at_ = now;
 }
 
-bool GpuPlace::Gone() const {
+bool GpuPlace::Gone() {
   if (!on_gpu() || !ran_) return true;
   gpu::Stay stay = stay_;
   stay.listed |= gpus_.lists_pids();
   stay.reserved_since = gpus_.ReservedSince(device_, who_);
-  return ProvenGone(*gpus_.Latest(), uuid_, stay, reaped_at_);
+  if (!ProvenGone(*gpus_.Latest(), uuid_, stay, reaped_at_)) return false;
+  ran_ = false;
+  gpus_.Left(who_);
+  return true;
 }
 
 }  // namespace berth::launch

@@ -37,9 +37,10 @@ class Gpus {
   void Came(const Who& who) { order_[who] = ++came_; }
   void Runs(const Who& who, int pid) { pids_[who] = pid; }
   void Ended(const Who& who) { pids_.erase(who); }
+  void Left(const Who& who) { order_.erase(who); }  // nothing of its last process is on the device
 
   std::vector<gpu::Tenant> OthersOn(const std::string& device, const Who& who) const;
-  // By those who came to the device after `who`.
+  // By those who came to the device after `who` and have not left it: who backs off has a reservation, and uses nothing.
   Bytes ReservedSince(const std::string& device, const Who& who) const;
 
   // Some worker was listed by the pid that we know: then all are.
@@ -69,7 +70,7 @@ class GpuPlace {
   void Runs(int pid);       // it was
   void Look();              // about once a second, while it runs
   void Reaped(TimePoint now);
-  bool Gone() const;        // nothing of the last process is left
+  bool Gone();              // nothing of the last process is left
 
  private:
   Gpus& gpus_;

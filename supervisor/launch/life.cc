@@ -92,8 +92,11 @@ bool Life::LookAtTurn(TimePoint now) {
     return blocked("waits for " + loading + ", which loads on " + device, false);
   }
   if (std::string objection = hands_.Objection(); !objection.empty()) return blocked(std::move(objection), true);
-  const auto status = schedule_.ledger().Reserve(device, model_.name, assignment_.replica, assignment_.memory);
-  if (!status) return blocked(status.error().message, true);
+  if (!placed_) {
+    const auto status = schedule_.ledger().Reserve(device, model_.name, assignment_.replica, assignment_.memory);
+    if (!status) return blocked(status.error().message, true);
+    placed_ = true;
+  }
   hopeless_ = false;
   schedule_.slots().Take(device, who_);
   return Apply({EventKind::kGranted, {}}, now);
@@ -163,6 +166,7 @@ void Life::Act(unsigned actions, TimePoint now) {
   if (actions & kAskToEnd) AskToEnd(now);
   if (actions & kAwaitEnd) KillBy(now + kExitDeadline);
   if (actions & kKill) KillProcess(now);
+  if (actions & kDiscard) Discard();
   if (actions & kRelease) Release();
   if (actions & kYield) Yield();
 }
@@ -213,10 +217,13 @@ void Life::KillProcess(TimePoint now) {
   hands_.Kill();
 }
 
-void Life::Release() {
+void Life::Discard() {
   run_.reset();
-  schedule_.ledger().Release(model_.name, assignment_.replica);
   Yield();
+}
+
+void Life::Release() {
+  if (std::exchange(placed_, false)) schedule_.ledger().Release(model_.name, assignment_.replica);
 }
 
 // Its load is over, one way or another: the device is free for the next one, later waves need not wait.

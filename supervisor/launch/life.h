@@ -97,6 +97,7 @@ class Life {
   bool wanted() const { return wanted_; }    // starts again when a process that ends now has ended
   bool hopeless() const { return hopeless_; }
   bool has_process() const { return run_.has_value(); }  // one that may exist, or may be on its device
+  bool has_place() const { return placed_; }  // memory of its device is reserved for it
   TurnView turn_view() const { return {model_.name, assignment_.wave, state_, boot_turn_, boot_due_, hopeless_}; }
   std::chrono::seconds retry_after(TimePoint now) const;
   int failures_in_window(TimePoint now) const { return policy_.FailuresInWindow(now); }
@@ -142,6 +143,7 @@ class Life {
   void AskToEnd(TimePoint now);
   void KillProcess(TimePoint now);
   void KillBy(TimePoint latest);
+  void Discard();
   void Release();
   void Yield();
 
@@ -171,6 +173,7 @@ class Life {
   bool boot_turn_ = false;  // started at boot, and neither ready nor failed since
   bool boot_due_ = false;   // started at boot, and neither ready nor stopped since
   bool hopeless_ = false;   // waits for something that is not coming
+  bool placed_ = false;     // holds its reservation: from its start until it is stopped or given up
 
   std::optional<Run> run_;
   std::optional<TimePoint> hurry_;  // the end of the grace of a shutdown

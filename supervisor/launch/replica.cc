@@ -236,9 +236,9 @@ ReplicaStatus Replica::Describe(TimePoint now) const {
   status.failures_in_window = life_.failures_in_window(now);
   status.last_exit = last_exit_;
   if (last_run_failed_) status.last_lines = yard_.logs.PreviousRun(assignment_.model, assignment_.replica);
+  if (life_.has_place()) status.memory = assignment_.memory;
   if (!life_.has_process()) return status;
   status.pid = run_ ? run_->process->pid() : 0;
-  status.memory = assignment_.memory;
   status.measured = Bytes{life_.memory().rss_anon};
   status.measured_peak = Bytes{life_.memory().private_peak};
   status.counted_peak = Bytes{life_.memory().counted_peak};

@@ -15,7 +15,7 @@ struct Cell {
 constexpr Cell same{};  // nothing changes
 constexpr Cell Wait{Cell::kTo, State::kWaiting, kForgive};
 constexpr Cell Back{Cell::kTo, State::kWaiting, 0};
-constexpr Cell Off_{Cell::kTo, State::kStopped, 0};
+constexpr Cell Off_{Cell::kTo, State::kStopped, kRelease};
 constexpr Cell Run_{Cell::kTo, State::kStarting, kSpawn};
 constexpr Cell Load{Cell::kTo, State::kLoading, 0};
 constexpr Cell Open{Cell::kTo, State::kReady, kOpen};
@@ -99,6 +99,12 @@ State AfterEnd(EventKind kind, bool wanted) {
   }
 }
 
+// What comes back by itself keeps its place meanwhile: nobody who was held back gets in between.
+unsigned ActionsAfterEnd(State next) {
+  const bool comes_back = next == State::kWaiting || next == State::kBackoff;
+  return comes_back ? kDiscard : kDiscard | kRelease;
+}
+
 }  // namespace
 
 std::string_view Name(EventKind kind) {
@@ -112,7 +118,8 @@ Transition Step(const ReplicaView& view, const Event& event) {
   std::string reason = event.reason.empty() ? std::string(DefaultReason(event.kind)) : event.reason;
   if (event.kind >= EventKind::kEnded) {  // an end is an end, whatever the state was
     if (!HasProcess(view.state)) return {view.state, view.wanted, 0, {}};
-    return {AfterEnd(event.kind, view.wanted), view.wanted, kRelease, std::move(reason)};
+    const State next = AfterEnd(event.kind, view.wanted);
+    return {next, view.wanted, ActionsAfterEnd(next), std::move(reason)};
   }
   const Cell& cell = kTable[static_cast<std::size_t>(event.kind)][static_cast<std::size_t>(view.state)];
   const bool wanted = WantedAfter(view.wanted, event.kind);

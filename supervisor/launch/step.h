@@ -57,8 +57,9 @@ enum Action : unsigned {
   kAskToEnd = 1u << 4, // send `drain`; kill when the grace is over
   kAwaitEnd = 1u << 5, // it ends by itself; kill when it doesn't soon
   kKill = 1u << 6,
-  kRelease = 1u << 7,  // the process is proven gone: give back its memory and its slot
-  kYield = 1u << 8,    // it does not load any more: give back its slot and its turn alone
+  kDiscard = 1u << 7,  // the process is proven gone: nothing of it counts any more, its slot and its turn least of all
+  kRelease = 1u << 8,  // it is not coming back by itself: its memory and its place are for others
+  kYield = 1u << 9,    // it does not load any more: give back its slot and its turn alone
 };
 
 struct Transition {

@@ -1,5 +1,5 @@
-// One reservation in bytes per replica per device, from the decision to start until the process is proven
-// gone. Checking and reserving are one step, so that at any instant the sum is within a device's capacity and those
+// One reservation in bytes per replica per device, from the decision to start until the process is proven gone and
+// the replica is not on its way back. Checking and reserving are one step, so that at any instant the sum is within a device's capacity and those
 // on it may share it. Owned by the fleet, used on the control thread only.
 #pragma once
 

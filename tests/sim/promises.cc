@@ -50,7 +50,8 @@ void Simulation::CheckTogether() {
   }
 }
 
-// Memory: reservations within capacity; a process has one until it is proven gone, and nothing else has.
+// Memory: reservations within capacity; a process has one until it is proven gone; who comes back by himself keeps his
+// place until he is stopped or given up, whoever was held back meanwhile; and nothing else has one.
 void Simulation::CheckDevices() {
   std::map<std::string, Bytes> reserved;
   std::map<std::string, std::vector<const config::Model*>> tenants;
@@ -71,8 +72,8 @@ void Simulation::CheckDevices() {
     const bool holds = found != held.end() && found->second == replica->assignment().device;
     world_.Require(holds || !replica->occupies_device(),
                    replica->life().who() + " is on " + replica->assignment().device + " without a reservation");
-    world_.Require(!holds || replica->life().has_process(),
-                   replica->life().who() + " has no process, but a reservation");
+    world_.Require(!holds || replica->has_place(), replica->life().who() + " is at rest, but has a reservation");
+    world_.Require(holds || !replica->has_place(), replica->life().who() + " comes back, but has lost its place");
   }
 }
 
@@ -107,6 +108,8 @@ launch::Turn Simulation::Obstacle(const launch::Life& life) {
   const placement::Assignment& assignment = life.assignment();
   if (!schedule_.slots().Holder(assignment.device).empty()) return {"its device is loading", false};
   const placement::Ledger& ledger = schedule_.ledger();
+  const auto own = [&](const auto& held) { return held.model == assignment.model && held.replica == assignment.replica; };
+  if (std::ranges::any_of(ledger.reservations(), own)) return {};  // it has kept its place
   const bool fits = ledger.Capacity(assignment.device) - ledger.Reserved(assignment.device) >= assignment.memory;
   if (!fits) return {"its device is full", true};
   std::vector<const config::Model*> tenants = {&life.model()};

@@ -51,6 +51,8 @@ void SimReplica::Changed() {
 
 void SimReplica::Entered() {
   entered_ = life_.state();
+  const bool given_up = entered_ == State::kFailed || entered_ == State::kQuarantined;
+  if (entered_ == State::kStopped || given_up) has_place_ = false;
   world_.Say(life_.who() + " " + std::string(Name(life_.state())) + ": " + life_.reason());
 }
 
@@ -60,6 +62,7 @@ Status SimReplica::Spawn() {
   world_.Require(process_ == nullptr, life_.who() + " starts a second process");
   world_.Require(gone_, life_.who() + " starts a process while " + assignment_.device + " holds memory of the last");
   news_.starts(*this);
+  has_place_ = true;
   load_ended_ = exited_ = std::nullopt;
   heard_ = world_.clock.now();
   const Fate fate = RandomFate(world_.random, world_.faults);

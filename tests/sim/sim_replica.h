@@ -45,6 +45,7 @@ class SimReplica : public launch::Hands {
   bool occupies_device() const { return process_ != nullptr || !gone_; }
   bool due() const { return due_; }
   bool was_ready() const { return was_ready_; }
+  bool has_place() const { return has_place_; }  // it has started there, and neither was stopped nor given up since
 
   Status Spawn() override;
   void Open(const protocol::ReadyMessage& ready) override;
@@ -81,6 +82,7 @@ class SimReplica : public launch::Hands {
   std::shared_ptr<launch::Endpoint> endpoint_;
   bool closed_ = false;
   bool was_ready_ = false;
+  bool has_place_ = false;
   bool gone_ = true;
   bool due_ = true;
   std::uint64_t alarm_ = 0;    // the one that counts

@@ -67,7 +67,7 @@ TEST_F(LifeTest, MemoryThatOutlivesItsProcessStaysReservedUntilItIsGone) {
   hands_.gone = true;
   lives_.Pass(100ms);
   EXPECT_EQ(bge_.state(), State::kBackoff) << "it crashed, and is wanted";
-  EXPECT_EQ(Reserved(), Bytes{});
+  EXPECT_EQ(Reserved(), GiB(1)) << "it keeps its place";
   EXPECT_EQ(bge_.failures_in_window(lives_.now()), 1);
   EXPECT_THAT(hands_.Did(), IsEmpty()) << "there is nobody to kill, and nothing to say twice";
 }
@@ -216,10 +216,11 @@ TEST_F(LifeTest, AProcessThatCannotBeStartedIsAFailedLoadAndNobodyIsReapedOrKill
   EXPECT_THAT(hands_.Did(), ElementsAre("spawn", "load failed", "exited: load_failed"));
   EXPECT_EQ(bge_.state(), State::kBackoff);
   EXPECT_THAT(bge_.reason(), HasSubstr("cannot run it"));
-  EXPECT_EQ(Reserved(), Bytes{});
+  EXPECT_EQ(Reserved(), GiB(1)) << "it keeps its place";
   EXPECT_EQ(Loading(), "");
   lives_.Pass(10min);
   EXPECT_EQ(bge_.state(), State::kQuarantined);
+  EXPECT_EQ(Reserved(), Bytes{}) << "it is given up";
 }
 
 TEST_F(LifeTest, AStopBetweenAStartThatFailedAndTheNextLookKillsNobody) {
@@ -251,6 +252,7 @@ TEST_F(LifeTest, AStopDuringABackOffEndsWhatIsShownOfIt) {
   ASSERT_TRUE(lives_.schedule().Stop("bge", lives_.now()));
   EXPECT_EQ(bge_.state(), State::kStopped);
   EXPECT_EQ(hands_.backoff, Duration::zero());
+  EXPECT_EQ(Reserved(), Bytes{});
 }
 
 TEST_F(LifeTest, ACrashIsNotClosedButReaped) {

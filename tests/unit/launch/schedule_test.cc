@@ -45,6 +45,40 @@ TEST(Schedule, WithoutMemoryALifeWaitsWithoutHopeUntilThereIsSome) {
   EXPECT_EQ(lives.life("chat").state(), State::kStarting);
 }
 
+TEST(Schedule, WhatCrashesKeepsItsPlaceWhileItBacksOffAndLosesItWithItsLastTry) {
+  Lives lives({{"bge", 0, GiB(3)}, {"chat", 0, GiB(2)}});
+  lives.Serve("bge");
+  ASSERT_TRUE(lives.schedule().Start("chat", lives.now()));
+  for (int failures = 1; failures < 5; ++failures) {
+    lives.End("bge", kKilled);
+    ASSERT_EQ(lives.life("bge").state(), State::kBackoff);
+    lives.Look();
+    EXPECT_EQ(lives.life("chat").state(), State::kWaiting) << "held back, and may not take what another one left for a moment";
+    lives.Pass(lives.hands("bge").backoff + 100ms);
+    EXPECT_EQ(lives.life("bge").state(), State::kStarting);
+  }
+  lives.End("bge", kKilled);
+  ASSERT_EQ(lives.life("bge").state(), State::kQuarantined);
+  lives.Look();
+  EXPECT_EQ(lives.life("chat").state(), State::kStarting);
+  lives.Hello("chat");
+  lives.Ready("chat");
+  ASSERT_TRUE(lives.schedule().Start("bge", lives.now()));
+  lives.Look();
+  EXPECT_TRUE(lives.life("bge").hopeless()) << "an operator's start asks for a place like any other";
+}
+
+TEST(Schedule, WhatIsRestartedKeepsItsPlace) {
+  Lives lives({{"bge", 0, GiB(3)}, {"chat", 0, GiB(2)}});
+  lives.Serve("bge");
+  ASSERT_TRUE(lives.schedule().Start("chat", lives.now()));
+  ASSERT_TRUE(lives.schedule().Restart("bge", lives.now()));
+  lives.End("bge", kExit);
+  lives.Look();
+  EXPECT_EQ(lives.life("bge").state(), State::kStarting);
+  EXPECT_EQ(lives.life("chat").state(), State::kWaiting);
+}
+
 TEST(Schedule, ARuleHoldsBackWhatIsStartedByHandUntilTheOtherIsGone) {
   config::Rules rules;
   rules.apart = {{"bge", "chat"}};

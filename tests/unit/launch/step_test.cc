@@ -39,9 +39,9 @@ TEST(Step, EveryDecisionOfAPlainLife) {
       {S::kLoading, true, E::kReady, S::kReady, true, kOpen},
       {S::kReady, true, E::kStop, S::kDraining, false, kClose | kAskToEnd},
       {S::kDraining, false, E::kDrained, S::kStopping, false, kClose | kAwaitEnd},
-      {S::kStopping, false, E::kEnded, S::kStopped, false, kRelease},
+      {S::kStopping, false, E::kEnded, S::kStopped, false, kDiscard | kRelease},
       // it may exit without a word
-      {S::kDraining, false, E::kEnded, S::kStopped, false, kRelease},
+      {S::kDraining, false, E::kEnded, S::kStopped, false, kDiscard | kRelease},
   };
   for (const Case& c : cases) {
     const Transition next = Step({c.from, c.wanted}, {c.event, {}});
@@ -54,20 +54,20 @@ TEST(Step, EveryDecisionOfAPlainLife) {
 
 TEST(Step, EveryDecisionOfALifeThatGoesWrong) {
   const std::vector<Case> cases = {
-      {S::kReady, true, E::kCrashed, S::kBackoff, true, kRelease},
-      {S::kLoading, true, E::kCrashed, S::kBackoff, true, kRelease},
-      {S::kStarting, true, E::kBroken, S::kFailed, true, kRelease},
-      {S::kReady, true, E::kCrashedTooOften, S::kQuarantined, true, kRelease},
+      {S::kReady, true, E::kCrashed, S::kBackoff, true, kDiscard},
+      {S::kLoading, true, E::kCrashed, S::kBackoff, true, kDiscard},
+      {S::kStarting, true, E::kBroken, S::kFailed, true, kDiscard | kRelease},
+      {S::kReady, true, E::kCrashedTooOften, S::kQuarantined, true, kDiscard | kRelease},
       {S::kBackoff, true, E::kBackoffOver, S::kWaiting, true, 0},
       {S::kReady, true, E::kMisbehaved, S::kStopping, true, kClose | kKill},
       {S::kLoading, true, E::kFailed, S::kStopping, true, kClose | kAwaitEnd},
       {S::kStopping, true, E::kOutOfTime, S::kStopping, true, kClose | kKill},
       {S::kDraining, false, E::kOutOfTime, S::kStopping, false, kClose | kKill},
       {S::kStopping, true, E::kUnreaped, S::kStuck, true, kYield},
-      {S::kStuck, true, E::kCrashed, S::kBackoff, true, kRelease},
+      {S::kStuck, true, E::kCrashed, S::kBackoff, true, kDiscard},
       // an operator stopped it before it died: nothing starts again
-      {S::kStopping, false, E::kCrashed, S::kStopped, false, kRelease},
-      {S::kDraining, false, E::kBroken, S::kStopped, false, kRelease},
+      {S::kStopping, false, E::kCrashed, S::kStopped, false, kDiscard | kRelease},
+      {S::kDraining, false, E::kBroken, S::kStopped, false, kDiscard | kRelease},
   };
   for (const Case& c : cases) {
     const Transition next = Step({c.from, c.wanted}, {c.event, {}});
@@ -131,7 +131,7 @@ TEST(Step, MessagesOutOfPlaceAreBreaches) {
 }
 
 // Properties of the whole table.
-TEST(Step, SpawnsOnlyWithoutAProcessAndReleasesOnlyAtAnEnd) {
+TEST(Step, SpawnsOnlyWithoutAProcessAndReleasesOnlyWhatDoesNotComeBack) {
   for (const S state : kAllStates) {
     for (const E event : kAllEvents) {
       for (const bool wanted : {false, true}) {
@@ -139,7 +139,9 @@ TEST(Step, SpawnsOnlyWithoutAProcessAndReleasesOnlyAtAnEnd) {
         const bool end = event >= E::kEnded;
         SCOPED_TRACE(std::string(Name(state)) + " + " + std::string(Name(event)));
         EXPECT_EQ((next.actions & kSpawn) != 0, state == S::kWaiting && event == E::kGranted);
-        EXPECT_EQ((next.actions & kRelease) != 0, end && HasProcess(state));
+        EXPECT_EQ((next.actions & kDiscard) != 0, end && HasProcess(state));
+        const bool rests = next.state == S::kStopped || next.state == S::kFailed || next.state == S::kQuarantined;
+        EXPECT_EQ((next.actions & kRelease) != 0, rests && next.state != state) << "a place belongs to who comes back";
         EXPECT_EQ((next.actions & kOpen) != 0, next.state == S::kReady && state != S::kReady);
         if (HasProcess(state) && !end) {
           EXPECT_TRUE(HasProcess(next.state)) << "a process was forgotten";
