@@ -7,6 +7,10 @@ _berth_options() {
     start | stop | restart | shutdown) echo "$always --wait -w" ;;
     logs) echo "$always --follow -f --tail -n --previous -p" ;;
     estimate) echo "$always --max-tokens --threads" ;;
+    bench)
+      echo "$always --model -m --api --requests --concurrency -c --rate --trace --speed --length --prompt-tokens" \
+        "--output-tokens --ignore-eos --timeout --seed --picture"
+      ;;
     events) echo "$always --follow -f --tail -n" ;;
     plan) echo "$always --device -d" ;;
     *) echo "$always" ;;
@@ -19,13 +23,15 @@ _berth_models() {
 }
 
 _berth() {
-  local commands="ps models devices ledger start stop restart logs events plan validate estimate status shutdown version help"
+  local commands="ps models devices ledger start stop restart logs events plan validate estimate bench status shutdown version help"
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
   local command="" socket=() i
   for ((i = 1; i < COMP_CWORD; ++i)); do
     case ${COMP_WORDS[i]} in
       --socket | -s) socket=(--socket "${COMP_WORDS[++i]}") ;;
       --tail | -n | --device | -d | --max-tokens | --threads) ((++i)) ;;
+      --model | -m | --api | --requests | --concurrency | -c | --rate | --trace | --speed | --length) ((++i)) ;;
+      --prompt-tokens | --output-tokens | --timeout | --seed | --picture) ((++i)) ;;
       -*) ;;
       *) [[ -n $command ]] || command=${COMP_WORDS[i]} ;;
     esac
@@ -34,7 +40,10 @@ _berth() {
   COMPREPLY=()
   case $before in
     --socket | -s) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
-    --tail | -n | --device | -d | --max-tokens | --threads) return ;;
+    --trace | --picture) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+    --api) mapfile -t COMPREPLY < <(compgen -W "chat completions embeddings" -- "$word"); return ;;
+    --tail | -n | --device | -d | --max-tokens | --threads | --model | -m | --requests | --concurrency | -c) return ;;
+    --rate | --speed | --length | --prompt-tokens | --output-tokens | --timeout | --seed) return ;;
   esac
   if [[ $word == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(_berth_options "$command")" -- "$word")

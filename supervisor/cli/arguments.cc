@@ -1,6 +1,7 @@
 #include "supervisor/cli/arguments.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "supervisor/base/suggest.h"
@@ -76,6 +77,107 @@ Status StoreSocket(Invocation& invocation, const std::string& value) {
   return Ok();
 }
 
+constexpr std::array<std::string_view, 3> kApis = {"chat", "completions", "embeddings"};
+constexpr double kMostRate = 1e6;
+constexpr int kMostRequests = 1'000'000;
+constexpr int kMostConcurrency = 10'000;
+
+Status StoreApi(Invocation& invocation, const std::string& value) {
+  if (std::ranges::find(kApis, value) == kApis.end()) return Invalid("--api ", value, " is none of chat, completions, embeddings");
+  invocation.load.api = value;
+  return Ok();
+}
+
+template <std::string LoadAsked::*Member>
+Status StoreText(Invocation& invocation, const std::string& value) {
+  invocation.load.*Member = value;
+  return Ok();
+}
+
+template <std::filesystem::path LoadAsked::*Member>
+Status StorePath(Invocation& invocation, const std::string& value) {
+  invocation.load.*Member = value;
+  return Ok();
+}
+
+Result<double> Positive(std::string_view option, const std::string& value, double most) {
+  double number = 0;
+  const auto [rest, status] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (status == std::errc() && rest == value.data() + value.size() && number > 0 && number <= most) return number;
+  return Invalid(option, " ", value, " is not a number above 0");
+}
+
+Status StoreRate(Invocation& invocation, const std::string& value) {
+  const auto rate = Positive("--rate", value, kMostRate);
+  if (!rate) return rate.error();
+  invocation.load.rate = *rate;
+  return Ok();
+}
+
+Status StoreSpeed(Invocation& invocation, const std::string& value) {
+  const auto speed = Positive("--speed", value, kMostRate);
+  if (!speed) return speed.error();
+  invocation.load.speed = *speed;
+  return Ok();
+}
+
+Status StoreLength(Invocation& invocation, const std::string& value) {
+  const auto length = Positive("--length", value, kMostRate);
+  if (!length) return length.error();
+  invocation.load.length = *length;
+  return Ok();
+}
+
+Status StoreRequests(Invocation& invocation, const std::string& value) {
+  const auto count = Whole("--requests", value, 1, kMostRequests);
+  if (!count) return count.error();
+  invocation.load.requests = *count;
+  invocation.load.requests_given = true;
+  return Ok();
+}
+
+Status StoreConcurrency(Invocation& invocation, const std::string& value) {
+  const auto count = Whole("--concurrency", value, 1, kMostConcurrency);
+  if (!count) return count.error();
+  invocation.load.concurrency = *count;
+  invocation.load.concurrency_given = true;
+  return Ok();
+}
+
+Status StorePromptTokens(Invocation& invocation, const std::string& value) {
+  const auto tokens = Whole("--prompt-tokens", value, 1, kMostTokens);
+  if (!tokens) return tokens.error();
+  invocation.load.prompt_tokens = *tokens;
+  return Ok();
+}
+
+Status StoreOutputTokens(Invocation& invocation, const std::string& value) {
+  const auto tokens = Whole("--output-tokens", value, 1, kMostTokens);
+  if (!tokens) return tokens.error();
+  invocation.load.output_tokens = *tokens;
+  return Ok();
+}
+
+Status StoreSeed(Invocation& invocation, const std::string& value) {
+  const auto seed = Whole("--seed", value, 0, 1'000'000);
+  if (!seed) return seed.error();
+  invocation.load.seed = *seed;
+  return Ok();
+}
+
+Status StoreTimeout(Invocation& invocation, const std::string& value) {
+  const auto time = ParseDuration(value);
+  if (!time) return Invalid("--timeout ", value, ": ", time.error().message);
+  if (*time <= Duration(0) || *time > kLongestWait) return Invalid("--timeout ", value, " is not above 0 and at most a day");
+  invocation.load.timeout = *time;
+  return Ok();
+}
+
+Status StoreIgnoreEos(Invocation& invocation, const std::string&) {
+  invocation.load.ignore_eos = true;
+  return Ok();
+}
+
 template <bool Invocation::*Flag>
 Status StoreFlag(Invocation& invocation, const std::string&) {
   invocation.*Flag = true;
@@ -96,6 +198,20 @@ constexpr Option kOptions[] = {
     {"--device", "-d", "NAME=SIZE", "plan for such a device, there or not; repeat it", Value::kRequired, kTakesDevice, StoreDevice},
     {"--max-tokens", "", "N", "tokens of the largest batch (default 16384)", Value::kRequired, kTakesBatch, StoreMaxTokens},
     {"--threads", "", "N", "compute threads of the replica (default 1)", Value::kRequired, kTakesBatch, StoreThreads},
+    {"--model", "-m", "NAME", "the model to ask (required)", Value::kRequired, kTakesLoad, StoreText<&LoadAsked::model>},
+    {"--api", "", "NAME", "chat (default), completions or embeddings", Value::kRequired, kTakesLoad, StoreApi},
+    {"--requests", "", "N", "how many (default 100; of a trace: all)", Value::kRequired, kTakesLoad, StoreRequests},
+    {"--concurrency", "-c", "N", "at most so many at a time (default 8; with --rate or --trace 1024)", Value::kRequired, kTakesLoad, StoreConcurrency},
+    {"--rate", "", "N", "open loop: N requests a second, by a Poisson process", Value::kRequired, kTakesLoad, StoreRate},
+    {"--trace", "", "FILE", "replay: when and how long as in FILE (Azure's CSV, Mooncake's JSON lines)", Value::kRequired, kTakesLoad, StorePath<&LoadAsked::trace>},
+    {"--speed", "", "N", "replay N times as fast", Value::kRequired, kTakesLoad, StoreSpeed},
+    {"--length", "", "N", "replay with lengths N times as long", Value::kRequired, kTakesLoad, StoreLength},
+    {"--prompt-tokens", "", "N", "of each prompt, about (default 128)", Value::kRequired, kTakesLoad, StorePromptTokens},
+    {"--output-tokens", "", "N", "of each answer, at most (default 64)", Value::kRequired, kTakesLoad, StoreOutputTokens},
+    {"--ignore-eos", "", "", "ask for all output tokens, whatever the model says (vLLM's ignore_eos)", Value::kNone, kTakesLoad, StoreIgnoreEos},
+    {"--timeout", "", "TIME", "of one request (default 5m)", Value::kRequired, kTakesLoad, StoreTimeout},
+    {"--seed", "", "N", "other prompts and arrivals (default 0)", Value::kRequired, kTakesLoad, StoreSeed},
+    {"--picture", "", "FILE", "write an SVG of the run", Value::kRequired, kTakesLoad, StorePath<&LoadAsked::picture>},
 };
 // clang-format on
 

@@ -25,10 +25,30 @@ enum Takes : unsigned {
   kTakesPrevious = 8,
   kTakesDevice = 16,
   kTakesBatch = 32,  // what an estimate depends on
+  kTakesLoad = 64,   // what a benchmark sends
   kTakesAlways = ~0u,  // of options that every command takes
 };
 
 struct Command;
+
+// What berth bench sends.
+struct LoadAsked {
+  std::string api = "chat";
+  std::string model;
+  int requests = 100;
+  bool requests_given = false;
+  int concurrency = 8;
+  bool concurrency_given = false;
+  std::optional<double> rate;           // requests per second
+  std::filesystem::path trace;          // empty: none
+  double speed = 1, length = 1;         // of a trace
+  int prompt_tokens = 128;
+  int output_tokens = 64;
+  bool ignore_eos = false;
+  int seed = 0;
+  Duration timeout = std::chrono::minutes(5);
+  std::filesystem::path picture;        // empty: none
+};
 
 struct Invocation {
   const Command* command = nullptr;
@@ -44,6 +64,7 @@ struct Invocation {
   std::vector<std::pair<std::string, Bytes>> hardware;  // --device: names and sizes
   std::optional<int> max_tokens;
   std::optional<int> threads;
+  LoadAsked load;
 };
 
 struct Option {

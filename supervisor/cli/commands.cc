@@ -65,6 +65,7 @@ constexpr Command kCommands[] = {
      PlanFileOrDaemons},
     {"validate", "FILE", 1, 1, kTakesNothing, "every mistake in a plan; needs no daemon", ValidateFile},
     {"estimate", "SOURCE", 1, 1, kTakesBatch, "the memory a model needs, part by part; needs no daemon", EstimateSource},
+    {"bench", "URL", 1, 1, kTakesLoad, "load on any OpenAI-compatible server: http://host:port/v1", BenchServer},
     {"status", "", 0, 0, kTakesNothing, "the daemon: version, addresses, ready or why not", ShowStatus},
     {"shutdown", "", 0, 0, kTakesWait, "drain and end the daemon", ShutdownDaemon},
     {"version", "", 0, 0, kTakesNothing, "the version of this program", ShowVersion},

@@ -54,6 +54,9 @@ Exit StopModels(Session& session);
 Exit RestartModels(Session& session);
 Exit ShutdownDaemon(Session& session);
 
+// bench.cc
+Exit BenchServer(Session& session);
+
 // Prints the message to standard error and chooses the exit code.
 Exit Fail(const Error& error);
 // The same for an answer of the daemon that is an error (status 400 and up).
