@@ -4,6 +4,7 @@
 // continued.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
