@@ -47,7 +47,7 @@ void AddedTokenMatcher::Add(const AddedToken& token, std::string_view pattern) {
   if (trie_[static_cast<std::size_t>(node)].token != kNothing)
     return;  // the first of two equal patterns wins
   trie_[static_cast<std::size_t>(node)].token = static_cast<int>(tokens_.size());
-  tokens_.push_back({token.id, token.single_word, token.lstrip, token.rstrip});
+  tokens_.push_back({token.id, token.single_word, token.lstrip, token.rstrip, token.special});
   begins_[static_cast<unsigned char>(pattern.front())] = true;
 }
 
@@ -68,8 +68,8 @@ std::pair<int, std::size_t> AddedTokenMatcher::LongestAt(std::string_view text, 
   return longest;
 }
 
-std::optional<AddedTokenMatcher::Match> AddedTokenMatcher::Next(std::string_view text,
-                                                                std::size_t from) const {
+std::optional<AddedTokenMatcher::Match> AddedTokenMatcher::Next(std::string_view text, std::size_t from,
+                                                                bool special) const {
   if (tokens_.empty()) return std::nullopt;
   for (std::size_t at = from; at < text.size();) {
     if (!begins_[static_cast<unsigned char>(text[at])]) {
@@ -82,6 +82,10 @@ std::optional<AddedTokenMatcher::Match> AddedTokenMatcher::Next(std::string_view
       continue;
     }
     const Rules& rules = tokens_[static_cast<std::size_t>(token)];
+    if (rules.special && !special) {  // its characters are text, and may hold another token
+      ++at;
+      continue;
+    }
     if (rules.single_word && (IsWordBefore(text, at) || IsWordAt(text, end))) {
       at = end;
       continue;

@@ -52,13 +52,14 @@ class AddedTokenMatcher {
   void Add(const AddedToken& token, std::string_view pattern);
   bool empty() const { return tokens_.empty(); }
 
-  // The first match at or after `from`, in valid UTF-8; white space before `from` is another match's.
-  std::optional<Match> Next(std::string_view text, std::size_t from) const;
+  // The first match at or after `from`, in valid UTF-8; white space before `from` is another match's. Without
+  // `special`, special tokens are not looked for.
+  std::optional<Match> Next(std::string_view text, std::size_t from, bool special = true) const;
 
  private:
   struct Rules {
     TokenId id;
-    bool single_word, lstrip, rstrip;
+    bool single_word, lstrip, rstrip, special;
   };
   static constexpr int kNothing = -1;
   struct Node {

@@ -9,6 +9,7 @@
 
 #include "supervisor/base/result.h"
 #include "worker/text/bert_normalizer.h"
+#include "worker/text/shared_steps.h"
 #include "worker/text/workspace.h"
 
 namespace berth::text {
@@ -20,9 +21,6 @@ struct UnicodeFormStep {
 };
 struct StripStep {
   bool left, right;
-};
-struct ReplaceStep {
-  std::string pattern, content;
 };
 struct PrependStep {
   std::string text;  // in front of a text that is not empty

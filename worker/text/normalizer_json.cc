@@ -10,7 +10,6 @@ namespace {
 
 using checkpoint::JsonFields;
 
-constexpr std::size_t kTextLimit = 256;   // bytes of a Replace or Prepend
 constexpr std::size_t kGrowthLimit = 64;  // how much longer all Replace steps together may make a text
 
 class Parser {
@@ -28,7 +27,7 @@ class Parser {
     } else if (type == "Replace") {
       AddReplace(fields);
     } else if (type == "Prepend") {
-      steps_.emplace_back(PrependStep{ReadText(fields, "prepend")});
+      steps_.emplace_back(PrependStep{ReadStepText(fields, "prepend")});
     } else if (!AddUnicodeForm(type)) {
       fields.Fail(
           "normalizer \"" + type +
@@ -63,29 +62,9 @@ class Parser {
     return true;
   }
 
-  static std::string ReadText(JsonFields& fields, std::string_view key) {
-    std::string text = fields.String(key);
-    if (text.size() > kTextLimit) {
-      fields.Fail(std::string(key) + " has " + std::to_string(text.size()) + " bytes, more than " +
-                  std::to_string(kTextLimit));
-    }
-    return text;
-  }
-
   void AddReplace(JsonFields& fields) {
-    JsonFields pattern(fields.Object("pattern"), fields.where() + ".pattern");
+    ReplaceStep step = ReadReplace(fields);
     if (!fields.ok()) return;
-    if (pattern.Find("Regex") != nullptr) {
-      fields.Fail("Replace with a Regex pattern is not supported; supported: a String pattern");
-      return;
-    }
-    ReplaceStep step{ReadText(pattern, "String"), ReadText(fields, "content")};
-    if (pattern.ok() && step.pattern.empty())
-      pattern.Fail("\"String\" is empty; there is nothing to replace");
-    if (!pattern.ok()) {
-      fields.Fail("bad pattern (" + pattern.error().message + ")");
-      return;
-    }
     growth_ *= 1 + step.content.size() / step.pattern.size();
     if (growth_ > kGrowthLimit) {
       fields.Fail("its Replace steps can make a text more than " + std::to_string(kGrowthLimit) +

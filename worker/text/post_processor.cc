@@ -19,9 +19,10 @@ class Parser {
     if (type == "TemplateProcessing") return Set(ReadTemplate(fields, text_of_), fields.where());
     if (type == "BertProcessing") return AddFixed(fields, PostProcessor::Bert);
     if (type == "RobertaProcessing") return AddFixed(fields, PostProcessor::Roberta);
+    if (type == "ByteLevel") return Ok();  // trims the places of tokens in the text, which nobody asks for
     return Invalid(fields.where(), ": post-processor \"", type,
                    "\" is not supported; supported: TemplateProcessing, BertProcessing, RobertaProcessing, "
-                   "Sequence");
+                   "ByteLevel, Sequence");
   }
 
   PostProcessor TakeResult() { return std::move(result_); }
@@ -90,6 +91,19 @@ PostProcessor PostProcessor::Roberta(TokenId cls, TokenId sep) {
                    {PairPiece::kSecond},
                    {PairPiece::kToken, false, sep}},
           .pair_problem = {}};
+}
+
+PostProcessor PostProcessor::BosEos(std::optional<TokenId> bos, std::optional<TokenId> eos) {
+  PostProcessor result;
+  result.pair.clear();
+  for (const bool second : {false, true}) {
+    if (bos) result.pair.push_back({PairPiece::kToken, second, *bos});
+    result.pair.push_back({second ? PairPiece::kSecond : PairPiece::kFirst, second});
+    if (eos) result.pair.push_back({PairPiece::kToken, second, *eos});
+  }
+  if (bos) result.prefix.push_back(*bos);
+  if (eos) result.suffix.push_back(*eos);
+  return result;
 }
 
 Result<PostProcessor> PostProcessor::Parse(const nlohmann::json& value, const std::string& where,

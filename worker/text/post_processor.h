@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,8 @@ struct PostProcessor {
   static PostProcessor Bert(TokenId cls, TokenId sep);
   // <s> A </s>, and <s> A </s> </s> B </s>, all of one segment; MPNet's as well
   static PostProcessor Roberta(TokenId cls, TokenId sep);
+  // <s> A </s>, and <s> A </s> <s>:1 B:1 </s>:1, each token only if it is given; LLaMA's
+  static PostProcessor BosEos(std::optional<TokenId> bos, std::optional<TokenId> eos);
 
   // tokenizer.json's "post_processor"; null puts nothing around a text. `text_of` gives the token of an id,
   // empty when there is none. Errors begin with `where`: a type that is not supported, by name; two that add

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "worker/text/pipeline.h"
+#include "worker/text/stream_decoder.h"
 #include "worker/text/utf8.h"
 
 namespace berth::text {
@@ -12,19 +13,21 @@ namespace {
 // English has about 4.5 bytes per token; a reserve that is too small costs one more allocation.
 std::size_t GuessIds(std::string_view text) { return text.size() / 4 + 8; }
 
-void EncodeWords(const Pipeline& stages, std::string_view text, std::vector<TokenId>& ids,
+void EncodeWords(const Pipeline& stages, std::string_view text, bool at_start, std::vector<TokenId>& ids,
                  Workspace& workspace) {
-  for (const std::string_view word : stages.pre_tokenizer.Run(text, workspace)) {
-    stages.model.Encode(word, ids, workspace);
-  }
+  const auto words = stages.pre_tokenizer.Run(text, at_start, workspace);
+  const auto encode = [&](const auto& model) {
+    for (const std::string_view word : words) model.Encode(word, ids, workspace);
+  };
+  std::visit(encode, stages.model);
 }
 
 // Calls `between` for the text before, between and after the matches, and collects the matches' ids.
 template <class Between>
-void SplitAtTokens(const AddedTokenMatcher& matcher, std::string_view text, std::vector<TokenId>& ids,
-                   Between between) {
+void SplitAtTokens(const AddedTokenMatcher& matcher, std::string_view text, bool special,
+                   std::vector<TokenId>& ids, Between between) {
   std::size_t from = 0;
-  while (const auto match = matcher.Next(text, from)) {
+  while (const auto match = matcher.Next(text, from, special)) {
     if (match->begin > from) between(text.substr(from, match->begin - from));
     ids.push_back(match->id);
     from = match->end;
@@ -32,14 +35,19 @@ void SplitAtTokens(const AddedTokenMatcher& matcher, std::string_view text, std:
   if (from < text.size()) between(text.substr(from));
 }
 
-void EncodeText(const Pipeline& stages, std::string_view text, std::vector<TokenId>& ids) {
+void EncodeText(const Pipeline& stages, std::string_view text, bool special, std::vector<TokenId>& ids) {
   Workspace workspace;
   std::string repaired;
-  const auto words = [&](std::string_view part) { EncodeWords(stages, part, ids, workspace); };
+  const std::string_view whole = Repair(text, repaired);
   const auto normalize = [&](std::string_view part) {
-    SplitAtTokens(stages.added.normalized(), stages.normalizer.Run(part, workspace), ids, words);
+    const std::string_view normal = stages.normalizer.Run(part, workspace);
+    const auto words = [&](std::string_view piece) {
+      const bool at_start = part.data() == whole.data() && piece.data() == normal.data();
+      EncodeWords(stages, piece, at_start, ids, workspace);
+    };
+    SplitAtTokens(stages.added.normalized(), normal, special, ids, words);
   };
-  SplitAtTokens(stages.added.raw(), Repair(text, repaired), ids, normalize);
+  SplitAtTokens(stages.added.raw(), whole, special, ids, normalize);
 }
 
 // Keeps `room` of the ids at and after `begin`.
@@ -69,39 +77,28 @@ std::span<const TokenId> Kept(std::span<const TokenId> ids, std::size_t count, T
 
 }  // namespace
 
-std::string_view Pipeline::TokenText(TokenId id) const {
-  const AddedToken* token = added.Find(id);
-  return token != nullptr ? std::string_view(token->content) : model.vocabulary().Text(id);
-}
-
 Tokenizer::Tokenizer(std::unique_ptr<const Pipeline> pipeline) : pipeline_(std::move(pipeline)) {}
 
 Tokenizer::~Tokenizer() = default;
 
 Result<std::unique_ptr<Tokenizer>> Tokenizer::Load(const std::filesystem::path& dir) {
-  const auto json = dir / "tokenizer.json";
-  const auto vocab = dir / "vocab.txt";
-  std::error_code ignored;  // a file that cannot be examined gets its proper message when it is opened
-  const bool has_json = std::filesystem::exists(std::filesystem::symlink_status(json, ignored));
-  const bool has_vocab = std::filesystem::exists(std::filesystem::symlink_status(vocab, ignored));
-  if (!has_json && !has_vocab) {
-    return MakeError(ErrorKind::kNotFound, dir.string(),
-                     ": has neither tokenizer.json nor vocab.txt; copy the model's ",
-                     "tokenizer files there, or correct the path");
-  }
-  auto pipeline = has_json ? ReadTokenizerJson(json) : ReadVocabTxt(vocab, dir / "tokenizer_config.json");
+  auto pipeline = ReadPipeline(dir);
   if (!pipeline) return pipeline.error();
   return std::unique_ptr<Tokenizer>(new Tokenizer(std::move(*pipeline)));
 }
 
 std::vector<TokenId> Tokenizer::Encode(std::string_view utf8, bool add_special_tokens) const {
+  return Encode(utf8, EncodeOptions{.add_special_tokens = add_special_tokens});
+}
+
+std::vector<TokenId> Tokenizer::Encode(std::string_view utf8, const EncodeOptions& options) const {
   std::vector<TokenId> ids;
   ids.reserve(GuessIds(utf8));
   const auto& prefix = pipeline_->post_processor.prefix;
   const auto& suffix = pipeline_->post_processor.suffix;
-  if (add_special_tokens) ids.assign(prefix.begin(), prefix.end());
-  EncodeText(*pipeline_, utf8, ids);
-  if (add_special_tokens) ids.insert(ids.end(), suffix.begin(), suffix.end());
+  if (options.add_special_tokens) ids.assign(prefix.begin(), prefix.end());
+  EncodeText(*pipeline_, utf8, options.recognise_special, ids);
+  if (options.add_special_tokens) ids.insert(ids.end(), suffix.begin(), suffix.end());
   return ids;
 }
 
@@ -113,7 +110,7 @@ Encoding Tokenizer::EncodeTruncated(std::string_view utf8, std::size_t max_token
   const auto& prefix = pipeline_->post_processor.prefix;
   const auto& suffix = pipeline_->post_processor.suffix;
   ids.assign(prefix.begin(), prefix.end());
-  EncodeText(*pipeline_, utf8, ids);
+  EncodeText(*pipeline_, utf8, true, ids);
   encoding.full_size = ids.size() + suffix.size();
   Truncate(ids, prefix.size(), max_tokens - std::min(max_tokens, special_tokens()), truncation);
   ids.insert(ids.end(), suffix.begin(), suffix.end());
@@ -155,26 +152,36 @@ Status Tokenizer::CheckPairs() const {
 }
 
 std::string Tokenizer::Decode(std::span<const TokenId> ids, bool skip_special_tokens) const {
+  StreamDecoder decoder(*this, skip_special_tokens);
   std::string text;
-  bool first = true;
-  for (const TokenId id : ids) {
-    const AddedToken* added = pipeline_->added.Find(id);
-    const std::string_view token = TokenText(id);
-    if (token.empty() || (skip_special_tokens && added != nullptr && added->special)) continue;
-    pipeline_->decoder.Append(token, first, text);
-    first = false;
-  }
-  return text;
+  for (const TokenId id : ids) decoder.Push(id, text);
+  return text += decoder.Finish();
 }
 
 std::string_view Tokenizer::TokenText(TokenId id) const { return pipeline_->TokenText(id); }
+
+std::optional<TokenId> Tokenizer::TokenToId(std::string_view token) const {
+  const AddedToken* added = pipeline_->added.Find(token);
+  return added != nullptr ? std::optional(added->id) : pipeline_->vocabulary().Find(token);
+}
+
+std::string Tokenizer::TokenBytes(TokenId id) const {
+  const std::string_view token = TokenText(id);
+  if (token.empty() || IsSpecial(id)) return std::string(token);
+  return pipeline_->decoder.BytesOf(token);
+}
+
+bool Tokenizer::IsSpecial(TokenId id) const {
+  const AddedToken* added = pipeline_->added.Find(id);
+  return added != nullptr && added->special;
+}
 
 std::size_t Tokenizer::special_tokens() const {
   return pipeline_->post_processor.prefix.size() + pipeline_->post_processor.suffix.size();
 }
 
 std::size_t Tokenizer::vocab_size() const {
-  return std::max(pipeline_->model.vocabulary().size(), pipeline_->added.size());
+  return std::max(pipeline_->vocabulary().size(), pipeline_->added.size());
 }
 
 }  // namespace berth::text

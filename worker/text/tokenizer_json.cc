@@ -1,9 +1,12 @@
 // ReadTokenizerJson: the stages as a tokenizer.json describes them.
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "worker/checkpoint/json_fields.h"
 #include "worker/checkpoint/json_file.h"
 #include "worker/text/pipeline.h"
+#include "worker/text/tokenizer_config.h"
 
 namespace berth::text {
 namespace {
@@ -23,12 +26,20 @@ std::string InferModelType(const JsonFields& model) {
   return "";
 }
 
-Status CheckModelType(JsonFields& model) {
-  const std::string type = model.String("type", InferModelType(model));
-  if (!model.ok()) return model.error();
-  if (type == "WordPiece") return Ok();
-  if (type.empty()) return Invalid(model.where(), ": \"type\" is missing and cannot be inferred");
-  return Invalid(model.where(), ": tokenizer model \"", type, "\" is not supported; supported: WordPiece");
+using Model = std::variant<WordPiece, Bpe>;
+
+Result<Model> ParseModel(const json& model, const std::string& where) {
+  JsonFields fields(model, where);
+  const std::string type = fields.String("type", InferModelType(fields));
+  if (!fields.ok()) return fields.error();
+  const auto as_model = [](auto&& parsed) -> Result<Model> {
+    if (!parsed) return parsed.error();
+    return Model(std::move(*parsed));
+  };
+  if (type == "WordPiece") return as_model(WordPiece::Parse(model, where));
+  if (type == "BPE") return as_model(Bpe::Parse(model, where));
+  if (type.empty()) return Invalid(where, ": \"type\" is missing and cannot be inferred");
+  return Invalid(where, ": tokenizer model \"", type, "\" is not supported; supported: WordPiece, BPE");
 }
 
 // A stage's description; null when the file has none.
@@ -38,23 +49,33 @@ const json& StageOf(const JsonFields& file, std::string_view key) {
   return found == nullptr ? none : *found;
 }
 
-AddedTokens MakeAddedTokens(std::vector<AddedToken> tokens, const Normalizer& normalizer) {
-  Workspace workspace;
-  return AddedTokens(std::move(tokens),
-                     [&](std::string_view text) { return std::string(normalizer.Run(text, workspace)); });
+// Of these classes add_bos_token and add_eos_token overrule the file's post-processor, as in the original library.
+constexpr std::array<std::string_view, 4> kBosEosClasses = {"LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer",
+                                                            "CohereTokenizer"};
+
+Result<PostProcessor> MakePostProcessor(const json& value, const std::string& where, const Pipeline& pipeline,
+                                        const TokenizerConfig& config, const std::vector<AddedToken>& added) {
+  auto parsed =
+      PostProcessor::Parse(value, where, [&pipeline](TokenId id) { return pipeline.TokenText(id); });
+  if (!parsed || (!config.add_bos && !config.add_eos)) return parsed;
+  if (std::ranges::count(kBosEosClasses, config.tokenizer_class) == 0) return parsed;
+  const auto has = [&](const std::vector<TokenId>& ids, const std::string& name) {
+    return std::ranges::any_of(ids, [&](TokenId id) { return pipeline.TokenText(id) == name; });
+  };
+  return MakeBosEos(config, config.add_bos.value_or(has(parsed->prefix, config.bos)),
+                    config.add_eos.value_or(has(parsed->suffix, config.eos)), added);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<const Pipeline>> ReadTokenizerJson(const std::filesystem::path& path) {
+PipelineResult ReadTokenizerJson(const std::filesystem::path& path, const std::filesystem::path& config_path) {
   const auto content = checkpoint::ReadJsonFile(path);
   if (!content) return content.error();
   const std::string name = path.string();
   JsonFields file(*content, name);
-  JsonFields model_fields(file.Object("model"), name + ": model");
+  const json& model_json = file.Object("model");
   const json& added_list = file.Array("added_tokens", false);
   if (!file.ok()) return file.error();
-  if (Status checked = CheckModelType(model_fields); !checked) return checked.error();
 
   auto normalizer = Normalizer::Parse(StageOf(file, "normalizer"), name + ": normalizer");
   if (!normalizer) return normalizer.error();
@@ -62,19 +83,23 @@ Result<std::unique_ptr<const Pipeline>> ReadTokenizerJson(const std::filesystem:
   if (!pre_tokenizer) return pre_tokenizer.error();
   auto decoder = Decoder::Parse(StageOf(file, "decoder"), name + ": decoder");
   if (!decoder) return decoder.error();
-  auto model = WordPiece::Parse(file.Object("model"), name + ": model");
+  auto model = ParseModel(model_json, name + ": model");
   if (!model) return model.error();
-  auto added = ParseAddedTokens(added_list, model->vocabulary(), name + ": added_tokens");
-  if (!added) return added.error();
+  const auto config = ReadTokenizerConfig(config_path);
+  if (!config) return config.error();
 
-  auto pipeline = std::make_unique<Pipeline>(Pipeline{MakeAddedTokens(std::move(*added), *normalizer),
-                                                      std::move(*normalizer),
-                                                      std::move(*pre_tokenizer),
-                                                      std::move(*model),
-                                                      {},
-                                                      std::move(*decoder)});
-  auto post_processor = PostProcessor::Parse(StageOf(file, "post_processor"), name + ": post_processor",
-                                             [&pipeline](TokenId id) { return pipeline->TokenText(id); });
+  auto pipeline = std::make_unique<Pipeline>(
+      Pipeline{{}, std::move(*normalizer), std::move(*pre_tokenizer), std::move(*model), {}, std::move(*decoder)});
+  auto added = ParseAddedTokens(added_list, pipeline->vocabulary(), name + ": added_tokens");
+  if (!added) return added.error();
+  AddMissing(*added, config->added);
+  if (Status checked = CheckAddedTokens(*added, pipeline->vocabulary(), config->name + ": added_tokens_decoder");
+      !checked) {
+    return checked.error();
+  }
+  pipeline->added = MakeAddedTokens(*added, pipeline->normalizer);
+  auto post_processor = MakePostProcessor(StageOf(file, "post_processor"), name + ": post_processor", *pipeline,
+                                          *config, *added);
   if (!post_processor) return post_processor.error();
   pipeline->post_processor = std::move(*post_processor);
   return std::unique_ptr<const Pipeline>(std::move(pipeline));

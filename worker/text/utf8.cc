@@ -29,17 +29,19 @@ Lead LeadOf(unsigned byte) {
   return {0};
 }
 
-// How many bytes at `at` belong together, and whether they are a character.
+// How many bytes at `at` belong together, whether they are a character, and whether the text ends before they could
+// become one.
 struct Sequence {
   std::size_t length;
   bool valid;
+  bool cut = false;
 };
 
 Sequence SequenceAt(std::string_view text, std::size_t at) {
   const Lead lead = LeadOf(Byte(text, at));
   if (lead.length == 0) return {1, false};
   for (unsigned i = 1; i < lead.length; ++i) {
-    if (at + i == text.size()) return {i, false};
+    if (at + i == text.size()) return {i, false, true};
     const unsigned byte = Byte(text, at + i);
     const unsigned low = i == 1 ? lead.low : 0x80;
     const unsigned high = i == 1 ? lead.high : 0xBF;
@@ -109,6 +111,19 @@ std::size_t SkipNonAscii(std::string_view text, std::size_t at) {
   return at;
 }
 
+std::size_t AppendCertain(std::string_view bytes, Replacement replacement, std::string& text) {
+  std::size_t at = 0;
+  while (at < bytes.size()) {
+    const Sequence sequence = SequenceAt(bytes, at);
+    if (sequence.cut) break;
+    if (sequence.valid) text.append(bytes, at, sequence.length);
+    const std::size_t wrong = replacement == Replacement::kPerByte ? sequence.length : 1;
+    for (std::size_t i = 0; !sequence.valid && i < wrong; ++i) Append(text, kReplacementCharacter);
+    at += sequence.length;
+  }
+  return at;
+}
+
 bool IsValidUtf8(std::string_view text) { return FindInvalid(text) == text.size(); }
 
 std::string_view Repair(std::string_view text, std::string& storage) {
@@ -118,7 +133,7 @@ std::string_view Repair(std::string_view text, std::string& storage) {
   while (at < text.size()) {
     const Sequence sequence = SequenceAt(text, at);
     if (sequence.valid) storage.append(text, at, sequence.length);
-    if (!sequence.valid) Append(storage, 0xFFFD);
+    if (!sequence.valid) Append(storage, kReplacementCharacter);
     at += sequence.length;
   }
   return storage;

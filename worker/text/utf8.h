@@ -24,6 +24,18 @@ std::size_t SkipNonAscii(std::string_view text, std::size_t at);
 
 bool IsValidUtf8(std::string_view text);
 
+inline constexpr char32_t kReplacementCharacter = 0xFFFD;
+
+// What U+FFFD stands for where bytes are no character.
+enum class Replacement {
+  kPerSequence,  // each ill-formed sequence (in maximal subparts, as the Unicode standard recommends)
+  kPerByte,      // each byte
+};
+
+// Appends all of `bytes` but the beginning of a character at their end, which more bytes may complete. Returns how
+// many it took: all but 3 at most.
+std::size_t AppendCertain(std::string_view bytes, Replacement replacement, std::string& text);
+
 // `text` itself when it is valid; else `storage`, a copy in which every ill-formed sequence (in maximal
 // subparts, as the Unicode standard recommends) is U+FFFD.
 std::string_view Repair(std::string_view text, std::string& storage);

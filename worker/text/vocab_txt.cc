@@ -2,7 +2,6 @@
 // tokenizer.json.
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <set>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "worker/checkpoint/json_file.h"
 #include "worker/checkpoint/mapped_file.h"
 #include "worker/text/pipeline.h"
+#include "worker/text/tokenizer_config.h"
 #include "worker/text/utf8.h"
 
 namespace berth::text {
@@ -47,16 +47,6 @@ struct Config {
   std::vector<AddedToken> added;  // of added_tokens_decoder
 };
 
-// "[CLS]", or {"content": "[CLS]", …}
-std::string ReadSpecial(JsonFields& fields, std::string_view key, const std::string& fallback) {
-  const json* found = fields.Find(key);
-  if (found == nullptr || found->is_string()) return fields.String(key, fallback);
-  JsonFields token(*found, std::string(fields.where()).append(": ").append(key));
-  std::string content = token.String("content");
-  if (!token.ok()) fields.Fail(std::string(key) + " is neither a string nor an object with \"content\"");
-  return content;
-}
-
 const TokenizerClass* ReadClass(JsonFields& fields) {
   const std::string name = fields.String("tokenizer_class", "BertTokenizer");
   std::string_view base = name;
@@ -75,22 +65,6 @@ void RefuseOtherSplitting(JsonFields& fields) {
   if (never_split != nullptr && !never_split->empty()) fields.Fail("never_split is not supported");
 }
 
-// {"101": {"content": "[CLS]", …}, …}
-Status ReadAddedTokens(const json& table, const std::string& where, std::vector<AddedToken>& added) {
-  for (const auto& [key, value] : table.items()) {
-    TokenId id = 0;
-    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
-    if (error != std::errc() || end != key.data() + key.size() || id < 0 || id >= Vocabulary::kIdLimit) {
-      return Invalid(where, ": \"", key.substr(0, 40), "\" is not an id from 0 to ",
-                     Vocabulary::kIdLimit - 1);
-    }
-    auto token = ReadAddedToken(value, where + "[\"" + key + "\"]", id);
-    if (!token) return token.error();
-    added.push_back(std::move(*token));
-  }
-  return Ok();
-}
-
 Result<Config> ReadConfig(const std::filesystem::path& path) {
   Config config;
   const auto content = checkpoint::ReadJsonFile(path, {.size = MiB(16)});
@@ -103,15 +77,16 @@ Result<Config> ReadConfig(const std::filesystem::path& path) {
   config.normalizer.strip_accents = fields.Bool("strip_accents", config.normalizer.lowercase);
   config.normalizer.handle_chinese_chars = fields.Bool("tokenize_chinese_chars", true);
   auto& special = config.special = config.type->special;
-  special.unk = ReadSpecial(fields, "unk_token", special.unk);
-  special.cls = ReadSpecial(fields, "cls_token", special.cls);
-  special.sep = ReadSpecial(fields, "sep_token", special.sep);
-  special.pad = ReadSpecial(fields, "pad_token", special.pad);
-  special.mask = ReadSpecial(fields, "mask_token", special.mask);
+  special.unk = ReadSpecialToken(fields, "unk_token", special.unk);
+  special.cls = ReadSpecialToken(fields, "cls_token", special.cls);
+  special.sep = ReadSpecialToken(fields, "sep_token", special.sep);
+  special.pad = ReadSpecialToken(fields, "pad_token", special.pad);
+  special.mask = ReadSpecialToken(fields, "mask_token", special.mask);
   const json& added = fields.Object("added_tokens_decoder", false);
   if (!fields.ok()) return fields.error();
-  Status read = ReadAddedTokens(added, path.string() + ": added_tokens_decoder", config.added);
-  if (!read) return read.error();
+  auto tokens = ReadAddedTokensDecoder(added, path.string() + ": added_tokens_decoder");
+  if (!tokens) return tokens.error();
+  config.added = std::move(*tokens);
   return config;
 }
 
@@ -166,8 +141,7 @@ Result<PostProcessor> MakePostProcessor(const Config& config, const Vocabulary& 
 
 }  // namespace
 
-Result<std::unique_ptr<const Pipeline>> ReadVocabTxt(const std::filesystem::path& vocab,
-                                                     const std::filesystem::path& config_path) {
+PipelineResult ReadVocabTxt(const std::filesystem::path& vocab, const std::filesystem::path& config_path) {
   const auto config = ReadConfig(config_path);
   if (!config) return config.error();
   auto vocabulary = ReadLines(vocab);
@@ -181,12 +155,10 @@ Result<std::unique_ptr<const Pipeline>> ReadVocabTxt(const std::filesystem::path
   if (!model) return model.error();
 
   Normalizer normalizer({BertNormalizer(config->normalizer)});
-  Workspace workspace;
-  AddedTokens tokens(std::move(*added),
-                     [&](std::string_view text) { return std::string(normalizer.Run(text, workspace)); });
+  AddedTokens tokens = MakeAddedTokens(std::move(*added), normalizer);
   return std::unique_ptr<const Pipeline>(new Pipeline{std::move(tokens), std::move(normalizer),
                                                       PreTokenizer({BertSplit{}}), std::move(*model),
-                                                      std::move(*post_processor), Decoder{"##", true}});
+                                                      std::move(*post_processor), Decoder({WordPieceJoin{"##", true}}, ByteRule::kNone)});
 }
 
 }  // namespace berth::text

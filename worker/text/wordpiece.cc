@@ -5,6 +5,7 @@
 
 #include "worker/checkpoint/json_fields.h"
 #include "worker/text/utf8.h"
+#include "worker/text/vocabulary_json.h"
 
 namespace berth::text {
 namespace {
@@ -13,19 +14,6 @@ using checkpoint::JsonFields;
 
 constexpr std::int64_t kLongestWordLimit = 10'000;
 constexpr std::size_t kPrefixBytesLimit = 64;
-
-Result<Vocabulary> ParseVocabulary(const nlohmann::json& tokens, const std::string& where) {
-  JsonFields fields(tokens, where);
-  Vocabulary vocabulary;
-  for (const auto& [text, value] : tokens.items()) {
-    const auto id = fields.Integer(text, 0, Vocabulary::kIdLimit - 1);
-    if (!fields.ok()) return fields.error();
-    if (text.empty()) continue;  // matches no word
-    if (Status added = vocabulary.Add(text, id); !added) return Invalid(where, ": ", added.error().message);
-  }
-  if (!fields.ok()) return fields.error();
-  return vocabulary;
-}
 
 std::size_t CountCharacters(std::string_view word) {
   return static_cast<std::size_t>(

@@ -52,12 +52,19 @@ std::vector<Bad> BadModels() {
        "nested deeper than 64"},
       {R"({"model": {}, "model": {}})", "has the key \"model\" twice"},
       {With("/model", 3), "\"model\" is number"},
-      {With("/model/type", "BPE"), "tokenizer model \"BPE\" is not supported; supported: WordPiece"},
+      {With("/model/type", "BPE"), "model: \"merges\" is missing"},
       {With("/model/type", "Unigram"), "tokenizer model \"Unigram\" is not supported"},
       {With("/model/type", "WordLevel"), "tokenizer model \"WordLevel\" is not supported"},
       {With("/model/type", 1), "model: \"type\" is number"},
       {With("/model/type", kGone), "\"type\" is missing and cannot be inferred"},
-      {R"({"model": {"vocab": {}, "merges": []}})", "\"BPE\" is not supported"},
+      {R"({"model": {"vocab": {}, "merges": [], "dropout": 0.1}})", "\"dropout\" is not supported"},
+      {R"({"model": {"vocab": {"a": 0}, "merges": ["a"]}})", "merges[0]: \"a\" is not two tokens"},
+      {R"({"model": {"vocab": {"a": 0}, "merges": ["a a a"]}})", "is not two tokens with a blank"},
+      {R"({"model": {"vocab": {"a": 0}, "merges": [["a"]]}})", "merges[0]: is neither \"a b\" nor"},
+      {R"({"model": {"vocab": {"a": 0}, "merges": ["a b"]}})", "merges[0]: the vocabulary lacks \"b\""},
+      {R"({"model": {"vocab": {"a": 0, "b": 1}, "merges": ["a b"]}})", "the vocabulary lacks \"ab\""},
+      {R"({"model": {"vocab": {"a": 0}, "merges": [], "unk_token": "u"}})", "lacks the unknown token \"u\""},
+      {R"({"model": {"vocab": {"a": 0}, "merges": [], "byte_fallback": 1}})", "\"byte_fallback\" is number"},
       {R"({"model": {"vocab": [["a", 0.1]], "unk_id": 0}})", "\"Unigram\" is not supported"},
       {With("/model/vocab", kGone), "model: \"vocab\" is missing"},
       {With("/model/vocab", json::array()), "model: \"vocab\" is array"},
@@ -77,8 +84,11 @@ std::vector<Bad> BadModels() {
       {With("/model/continuing_subword_prefix", std::string(65, '#')), "longer than 64 bytes"},
       {With("/normalizer", {{"type", "Precompiled"}}),
        "normalizer: normalizer \"Precompiled\" is not supported"},
-      {With("/pre_tokenizer", {{"type", "Metaspace"}}), "pre_tokenizer: pre-tokenizer \"Metaspace\""},
-      {With("/decoder", {{"type", "ByteLevel"}}), "decoder: decoder \"ByteLevel\" is not supported"},
+      {With("/pre_tokenizer", {{"type", "Delimiter"}}), "pre_tokenizer: pre-tokenizer \"Delimiter\""},
+      {With("/decoder", {{"type", "CTC"}}), "decoder: decoder \"CTC\" is not supported"},
+      {With("/decoder", json::parse(R"({"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": "Metaspace"}]})")),
+       "decoder.decoders[1]: decoder \"Metaspace\" is supported only before"},
+      {With("/decoder", json::parse(R"({"type": "Strip", "content": "ab", "start": 1, "stop": 0})")), "one character"},
       {With("/decoder", {{"type", "WordPiece"}, {"cleanup", 1}}), "\"cleanup\" is number"},
   };
 }
@@ -115,7 +125,7 @@ std::vector<Bad> BadPostProcessors() {
   return {
       {with(1), "post_processor: is number"},
       {with(json::object()), "post_processor: \"type\" is missing"},
-      {with({{"type", "ByteLevel"}}), "post-processor \"ByteLevel\" is not supported; supported:"},
+      {with({{"type", "Padding"}}), "post-processor \"Padding\" is not supported; supported:"},
       {with({{"type", "RobertaProcessing"}}), "\"cls\" is missing"},
       {With("/post_processor/sep", kGone), "\"sep\" is missing"},
       {With("/post_processor/sep", {"[SEP]"}), "must be a token and its id"},
@@ -185,22 +195,17 @@ TEST(TokenizerJson, RefusesBadPostProcessors) { ExpectAllRefused(BadPostProcesso
 TEST(TokenizerJson, OtherModelsInTheWildAreRefusedByName) {
   const auto data = TestData();
   if (data.empty()) GTEST_SKIP() << "no test data: set BERTH_TEST_DATA";
-  const std::pair<std::string, std::string> table[] = {
-      {"t5-small", "Unigram"}, {"llama2", "BPE"}, {"whisper.tiny", "BPE"}};
-  for (const auto& [name, model] : table) {
-    const auto tokenizer = Tokenizer::Load(data / "tokenizers" / name);
-    ASSERT_FALSE(tokenizer) << name;
-    EXPECT_THAT(tokenizer.error().message, HasSubstr("tokenizer model \"" + model + "\" is not supported"))
-        << name;
-  }
+  const auto tokenizer = Tokenizer::Load(data / "tokenizers/t5-small");
+  ASSERT_FALSE(tokenizer);
+  EXPECT_THAT(tokenizer.error().message, HasSubstr("normalizer \"Precompiled\" is not supported"));
 }
 
-TEST(TokenizerLoad, FolderWithoutTokenizerNamesBothFiles) {
+TEST(TokenizerLoad, FolderWithoutTokenizerNamesTheFiles) {
   TempDir dir;
   const auto tokenizer = Tokenizer::Load(dir.path());
   ASSERT_FALSE(tokenizer);
   EXPECT_EQ(tokenizer.error().kind, ErrorKind::kNotFound);
-  EXPECT_THAT(tokenizer.error().message, HasSubstr("neither tokenizer.json nor vocab.txt"));
+  EXPECT_THAT(tokenizer.error().message, HasSubstr("has neither tokenizer.json, nor"));
 }
 
 constexpr char kVocab[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n\nCaf\u00E9\n";

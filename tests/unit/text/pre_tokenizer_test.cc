@@ -23,6 +23,11 @@ std::string Punctuation(const std::string& behavior) {
   return R"({"type": "Punctuation", "behavior": ")" + behavior + "\"}";
 }
 
+// At what the pattern does not match.
+std::string Split(const std::string& behavior) {
+  return R"({"type": "Split", "pattern": {"Regex": "\\w+|[^\\w\\s]+"}, "invert": true, "behavior": ")" + behavior + "\"}";
+}
+
 std::vector<Case> Cases() {
   return {
       {"null", "a b", {"a b"}},
@@ -56,6 +61,34 @@ std::vector<Case> Cases() {
        "Call 911!",
        {"Call", "9", "1", "1", "!"}},
       {R"({"type": "Sequence", "pretokenizers": []})", "a b", {"a b"}},
+      {Split("Removed"), "How are you doing?", {"How", "are", "you", "doing", "?"}},
+      {Split("Isolated"), "How are you doing?", {"How", " ", "are", " ", "you", " ", "doing", "?"}},
+      {Split("MergedWithPrevious"), "How are you doing?", {"How ", "are ", "you ", "doing", "?"}},
+      {Split("MergedWithNext"), "How are you doing?", {"How", " are", " you", " doing", "?"}},
+      {Split("Contiguous"), "How are you doing?", {"How", " ", "are", " ", "you", " ", "doing?"}},
+      {R"({"type": "Split", "pattern": {"String": "--"}, "behavior": "Removed", "invert": false})",
+       "a--b---",
+       {"a", "b", "-"}},
+      {R"({"type": "Split", "pattern": {"Regex": "x*"}, "behavior": "Isolated", "invert": false})", "axxb", {"a", "xx", "b"}},
+      {R"({"type": "ByteLevel", "add_prefix_space": true, "use_regex": true})",
+       "Hello my friend, it's \u00E9",
+       {"\u0120Hello", "\u0120my", "\u0120friend", ",", "\u0120it", "'s", "\u0120\u00C3\u00A9"}},
+      {R"({"type": "ByteLevel", "add_prefix_space": false, "use_regex": false})", " a b", {"\u0120a\u0120b"}},
+      {R"({"type": "ByteLevel", "add_prefix_space": false})", "a  \n b", {"a", "\u0120\u0120\u010A", "\u0120b"}},
+      {R"({"type": "Metaspace", "replacement": "\u2581", "add_prefix_space": true})",
+       "Hey my  friend",
+       {"\u2581Hey", "\u2581my", "\u2581", "\u2581friend"}},
+      {R"({"type": "Metaspace", "replacement": "_", "prepend_scheme": "first", "split": false})", "a b", {"_a_b"}},
+      {R"({"type": "Metaspace", "replacement": "_", "prepend_scheme": "always"})", " a", {"_a"}},
+      {R"({"type": "Metaspace", "replacement": "_", "add_prefix_space": false})", "a b", {"a", "_b"}},
+      {R"({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Metaspace",
+        "replacement": "_", "prepend_scheme": "first"}]})",
+       "a b",
+       {"_a", "b"}},
+      {R"({"type": "Sequence", "pretokenizers": [{"type": "ByteLevel", "use_regex": false, "add_prefix_space": false},
+        {"type": "Digits"}, {"type": "Metaspace", "replacement": "_", "prepend_scheme": "always"}]})",
+       "a1",
+       {"_a", "_1"}},
   };
 }
 
@@ -65,7 +98,7 @@ TEST(PreTokenizer, CutsATextIntoWords) {
   for (const Case& item : table) {
     const auto splitter = PreTokenizer::Parse(json::parse(item.pre_tokenizer), "pre_tokenizer");
     ASSERT_TRUE(splitter) << splitter.error().message;
-    const auto words = splitter->Run(item.text, workspace);
+    const auto words = splitter->Run(item.text, true, workspace);
     EXPECT_EQ(Words(words.begin(), words.end()), item.expected) << item.pre_tokenizer << " of " << item.text;
   }
   std::printf("%zu cuts\n", table.size());
@@ -75,10 +108,15 @@ TEST(PreTokenizer, RefusesByName) {
   const std::pair<std::string, std::string> table[] = {
       {"[]", "p: is array"},
       {"{}", "\"type\" is missing"},
-      {R"({"type": "ByteLevel"})",
-       "pre-tokenizer \"ByteLevel\" is not supported; supported: BertPreTokenizer"},
-      {R"({"type": "Metaspace"})", "pre-tokenizer \"Metaspace\" is not supported"},
-      {R"({"type": "Split", "pattern": {"Regex": "x"}})", "pre-tokenizer \"Split\" is not supported"},
+      {R"({"type": "UnicodeScripts"})",
+       "pre-tokenizer \"UnicodeScripts\" is not supported; supported: BertPreTokenizer"},
+      {R"({"type": "Metaspace", "replacement": "ab"})", "\"replacement\" must be one character"},
+      {R"({"type": "Metaspace", "prepend_scheme": "last"})", "prepend_scheme \"last\" is not supported"},
+      {R"({"type": "Metaspace", "add_prefix_space": false, "prepend_scheme": "first"})", "contradicts"},
+      {R"({"type": "Split"})", "\"pattern\" is missing"},
+      {R"({"type": "Split", "pattern": {"String": ""}})", "p.pattern: \"String\" is empty"},
+      {R"({"type": "Split", "pattern": {"Regex": "a("}})", "p.pattern: the pattern is wrong near"},
+      {R"({"type": "Split", "pattern": {"Regex": "[a&&b]"}})", "\"&&\" in a class at byte 2, which is not supported"},
       {R"({"type": "Punctuation", "behavior": "Sideways"})", "behavior \"Sideways\" is not supported"},
       {R"({"type": "Digits", "individual_digits": 1})", "\"individual_digits\" is number"},
       {R"({"type": "Sequence"})", "\"pretokenizers\" is missing"},
