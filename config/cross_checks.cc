@@ -132,17 +132,20 @@ void CheckAfter(const Draft& draft, Complaints& complaints) {
   CycleSearch(draft, complaints).Run();
 }
 
-// The roomiest device on which the model may be, or nullptr when none of them is known.
+// The roomiest device on which the model may be; of a model on several the last that it gets, at best. nullptr when one
+// of them is not known, or there are too few.
 template <class Field>
 const Device* Roomiest(const Draft& draft, const Model& model, Field field) {
-  const Device* best = nullptr;
-  for (std::size_t i = 0; i < draft.devices.size(); ++i) {
-    const Device& device = draft.plan.devices[i];
+  std::vector<const Device*> devices;
+  for (const Device& device : draft.plan.devices) {
     if (std::ranges::find(model.devices, device.name) == model.devices.end()) continue;
     if (device.capacity().count == 0 || device.threads == 0) return nullptr;  // its own keys are wrong, or all that it has
-    if (best == nullptr || std::invoke(field, *best) < std::invoke(field, device)) best = &device;
+    devices.push_back(&device);
   }
-  return best;
+  const auto nth = static_cast<std::size_t>(std::max(model.devices_per_replica, 1)) - 1;
+  if (nth >= devices.size()) return nullptr;
+  std::ranges::stable_sort(devices, std::greater<>(), [&](const Device* device) { return std::invoke(field, *device); });
+  return devices[nth];
 }
 
 void CheckBudgets(const Draft& draft, Complaints& complaints) {
@@ -210,6 +213,7 @@ void CheckDraft(const Draft& draft, Complaints& complaints) {
   CheckDevices(draft, complaints);
   CheckAfter(draft, complaints);
   CheckDevicesThemselves(draft, complaints);
+  CheckDevicesPerReplica(draft, complaints);
   CheckBudgets(draft, complaints);
   CheckRules(draft, complaints);
   CheckAdminPath(draft, complaints);

@@ -39,6 +39,7 @@ std::string WhatIsWrongWithName(std::string_view name);
 
 // Parts of CheckDraft() with files of their own (rule_checks.cc).
 void CheckDevicesThemselves(const Draft& draft, Complaints& complaints);
+void CheckDevicesPerReplica(const Draft& draft, Complaints& complaints);
 void CheckRules(const Draft& draft, Complaints& complaints);
 
 }  // namespace berth::config

@@ -68,6 +68,7 @@ struct Device {
   std::string cuda = {};  // of a GPU: its UUID, a MIG instance's UUID, or its index in PCI bus order
   Bytes reserve = {};     // of `memory`, kept free for others
 
+  bool is_cpu() const { return name == "cpu"; }
   // What all replicas on it together may reserve; of a GPU whose memory is not known yet, 0.
   Bytes capacity() const { return memory > reserve ? memory - reserve : Bytes{}; }
 };
@@ -102,9 +103,12 @@ struct Model {
   std::filesystem::path source;       // absolute; relative paths are resolved against the plan's folder
   std::vector<std::string> aliases;
   std::vector<std::string> devices;   // where it may go; never empty
+  int devices_per_replica = 1;        // each replica is on so many of them, and holds `memory` on each
   Bytes memory;                       // hard budget of one replica; 0: not given, and nobody has estimated it yet
-  // Of one replica, by those who look at its source (placement/estimate.h); parsing leaves both empty.
+  // Of one replica, by those who look at its source (placement/estimate.h); parsing leaves all empty.
   Bytes estimate;                     // 0: not known
+  Bytes mapped;                       // weights in files, which a host holds once for all that map the same files
+  std::string weights;                // which files: models with the same text map the same ones
   bool memory_estimated = false;      // `memory` is made from the estimate
   int threads = 0;                    // compute threads of one replica
   int replicas = 0;

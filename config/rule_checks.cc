@@ -36,13 +36,22 @@ std::vector<ModelList> Groups(const Draft& draft, const std::string& label, Comp
   return groups;
 }
 
-bool HaveCommonDevice(const Plan& plan, const ModelList& group) {
-  return std::ranges::any_of(plan.devices, [&](const Device& device) {
-    return std::ranges::all_of(group, [&](std::size_t model) {
-      const auto& devices = plan.models[model].devices;
-      return std::ranges::find(devices, device.name) != devices.end();
-    });
-  });
+bool MayGo(const Model& model, const Device& device) {
+  return std::ranges::find(model.devices, device.name) != model.devices.end();
+}
+
+int CommonDevices(const Plan& plan, const ModelList& group) {
+  return static_cast<int>(std::ranges::count_if(plan.devices, [&](const Device& device) {
+    return std::ranges::all_of(group, [&](std::size_t model) { return MayGo(plan.models[model], device); });
+  }));
+}
+
+// Why a replica on several devices may not have this one among them; "" when it may.
+std::string WhatKeepsFromSharing(const Device& device) {
+  if (device.name == "cpu") return "the CPU is one";
+  // "MIG-…", or the index of an instance, "0:1".
+  const bool mig = device.cuda.starts_with("MIG-") || device.cuda.find(':') != std::string::npos;
+  return mig ? "it is a MIG instance, of which a process can use one alone" : "";
 }
 
 // Lists of `together` that share a model are one: replica i of all of them has one device.
@@ -82,7 +91,18 @@ std::string WhatKeepsApart(const Plan& plan, const ModelList& group, const std::
                          [&](std::size_t model) { return std::ranges::find(list, model) != list.end(); });
     if (both.size() > 1) return "rules.apart keeps " + name(both[0]) + " and " + name(both[1]) + " apart";
   }
-  return HaveCommonDevice(plan, group) ? "" : "their `devices` have none in common";
+  const Model& first = plan.models[group.front()];
+  for (const std::size_t model : group) {
+    const int other = plan.models[model].devices_per_replica;
+    if (other == first.devices_per_replica) continue;
+    return "devices_per_replica of " + name(group.front()) + " is " + std::to_string(first.devices_per_replica) + ", that of " +
+           name(model) + " is " + std::to_string(other);
+  }
+  const int common = CommonDevices(plan, group);
+  if (common == 0) return "their `devices` have none in common";
+  if (common >= first.devices_per_replica) return "";
+  return "their `devices` have " + std::to_string(common) + " in common, and devices_per_replica is " +
+         std::to_string(first.devices_per_replica);
 }
 
 }  // namespace
@@ -102,6 +122,26 @@ void CheckDevicesThemselves(const Draft& draft, Complaints& complaints) {
     if (device.cuda.empty()) continue;
     const auto [other, fresh] = taken.emplace(device.cuda, device.name);
     if (!fresh) complaints.Add(at.line, at.column, label + device.cuda + " is the device " + Quoted(other->second) + " already");
+  }
+}
+
+void CheckDevicesPerReplica(const Draft& draft, Complaints& complaints) {
+  constexpr std::string_view kKey = "models.*.devices_per_replica";
+  for (std::size_t i = 0; i < draft.models.size(); ++i) {
+    const Model& model = draft.plan.models[i];
+    if (model.devices_per_replica <= 1) continue;
+    const std::string begin = Label(draft, i, kKey) + ": each replica is on " + std::to_string(model.devices_per_replica) + " devices, but ";
+    const Position at = Where(draft, i, kKey);
+    std::string wrong;
+    for (const Device& device : draft.plan.devices) {
+      const std::string keeps = MayGo(model, device) ? WhatKeepsFromSharing(device) : "";
+      if (!keeps.empty()) wrong = Quoted(device.name) + " is among those where it may go, and " + keeps + "; take it out of `devices`, or lower this to 1";
+    }
+    const int may_go = CommonDevices(draft.plan, {i});
+    if (wrong.empty() && may_go < model.devices_per_replica) {
+      wrong = "it may go to " + std::to_string(may_go) + " only; name more in `devices`, or lower this";
+    }
+    if (!wrong.empty()) complaints.Add(at.line, at.column, begin + wrong);
   }
 }
 

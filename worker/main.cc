@@ -119,7 +119,10 @@ Status CheckStart(const protocol::StartMessage& start) {
   }
   if (start.kind != "embedding")
     return Invalid("kind \"", start.kind, "\" is not supported; supported: embedding");
-  if (start.device != "cpu") return Invalid("device \"", start.device, "\" is not supported; supported: cpu");
+  if (start.devices.size() != 1) {
+    return Invalid("the start message gives ", start.devices.size(), " devices; a replica of this worker uses one: set devices_per_replica to 1");
+  }
+  if (start.devices[0] != "cpu") return Invalid("device \"", start.devices[0], "\" is not supported; supported: cpu");
   if (start.threads < 1 || start.batch_max_tokens < 1) {
     return Invalid("the start message asks for ", start.threads, " threads and batches of ",
                    start.batch_max_tokens, " tokens; both must be at least 1");

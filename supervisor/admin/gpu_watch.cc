@@ -13,7 +13,8 @@ std::vector<gpu::Tenant> TenantsOn(const std::string& device, const std::vector<
   std::vector<gpu::Tenant> tenants;
   for (const launch::ModelStatus& model : models) {
     for (const launch::ReplicaStatus& replica : model.replicas) {
-      if (replica.device == device && replica.memory.count > 0) tenants.push_back({replica.pid, replica.memory});
+      const bool there = std::ranges::find(replica.devices, device) != replica.devices.end();
+      if (there && replica.memory.count > 0) tenants.push_back({replica.pid, replica.memory});
     }
   }
   return tenants;

@@ -40,7 +40,7 @@ Json Render(const launch::ReplicaStatus& status) {
           {"seconds_in_state", status.seconds_in_state},
           {"pid", OrNull(status.pid != 0, status.pid)},
           {"incarnation", status.incarnation},
-          {"device", status.device},
+          {"devices", status.devices},
           {"memory_bytes", status.memory.count},
           {"estimate_bytes", OrNull(status.estimate.count != 0, status.estimate.count)},
           {"measured_bytes", OrNull(status.measured.count != 0, status.measured.count)},
@@ -109,6 +109,10 @@ Json RenderLedger(const config::Plan& plan, const placement::Ledger& ledger) {
   json["reservations"] = Json::array();
   for (const auto& reservation : ledger.reservations()) {
     json["reservations"].push_back(RenderReservation(reservation));
+  }
+  json["weights"] = Json::array();
+  for (const auto& shared : ledger.shared()) {
+    json["weights"].push_back({{"device", shared.device}, {"models", shared.models}, {"bytes", shared.bytes.count}});
   }
   return json;
 }

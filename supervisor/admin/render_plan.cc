@@ -63,6 +63,7 @@ Json Render(const config::Model& model) {
           {"source", model.source.string()},
           {"aliases", model.aliases},
           {"devices", model.devices},
+          {"devices_per_replica", model.devices_per_replica},
           {"memory", Spell(model.memory)},
           {"threads", model.threads},
           {"replicas", model.replicas},
@@ -100,7 +101,7 @@ Json Render(const placement::Placement& placement) {
   for (const placement::Assignment& assignment : placement.assignments) {
     list.push_back({{"model", assignment.model},
                     {"replica", assignment.replica},
-                    {"device", assignment.device},
+                    {"devices", assignment.devices},
                     {"memory_bytes", assignment.memory.count},
                     {"threads", assignment.threads},
                     {"wave", assignment.wave}});

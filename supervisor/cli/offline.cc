@@ -77,35 +77,35 @@ Json Verdict(const Report& report) {
           {"warnings", placement::BudgetWarnings(report.plan, report.estimates)}};
 }
 
-bool StartsAtBoot(const Report& report, const Assignment& assignment) {
-  return config::FindModel(report.plan, assignment.model)->start == config::Start::kBoot;
-}
-
 Json Assignments(const Report& report) {
   Json list = Json::array();
   for (const Assignment& assignment : report.placement.assignments) {
     list.push_back({{"model", assignment.model},
                     {"replica", assignment.replica},
-                    {"device", assignment.device},
+                    {"devices", assignment.devices},
                     {"memory_bytes", assignment.memory.count},
                     {"threads", assignment.threads},
                     {"wave", assignment.wave},
-                    {"start", StartsAtBoot(report, assignment) ? "boot" : "manual"}});
+                    {"start", StartsAtBoot(report.plan, assignment) ? "boot" : "manual"}});
   }
   return list;
 }
 
-Json Devices(const Report& report) {
+Json Devices(const Report& report, placement::BootSums& sums) {
   Json list = Json::array();
   for (const config::Device& device : report.plan.devices) {
-    Bytes reserved;
-    for (const Assignment& assignment : report.placement.assignments) {
-      if (assignment.device == device.name && StartsAtBoot(report, assignment)) reserved += assignment.memory;
-    }
     list.push_back({{"name", device.name},
                     {"memory_bytes", device.capacity().count},
-                    {"reserved_bytes", reserved.count},
+                    {"reserved_bytes", sums.devices[device.name].reserved.count},
                     {"threads", device.threads}});
+  }
+  return list;
+}
+
+Json Weights(const placement::BootSums& sums) {
+  Json list = Json::array();
+  for (const placement::SharedWeights& shared : sums.weights) {
+    list.push_back({{"device", shared.device}, {"models", shared.models}, {"bytes", shared.bytes.count}});
   }
   return list;
 }
@@ -157,7 +157,9 @@ int PlanCommand(const std::filesystem::path& plan, const Hardware& hardware, boo
   if (json) {
     Json verdict = Verdict(report);
     verdict["assignments"] = Assignments(report);
-    verdict["devices"] = Devices(report);
+    placement::BootSums sums = SumAtBoot(report.plan, report.placement);
+    verdict["devices"] = Devices(report, sums);
+    verdict["weights"] = Weights(sums);
     verdict["estimates"] = placement::ToJson(report.plan, report.estimates);
     PrintJson(verdict);
   } else if (report.exit() == Exit::kOk) {

@@ -21,7 +21,7 @@ int Validate(const std::filesystem::path& plan, bool json);
 // there are no mistake but of models without `memory`: a plan may be tried on a machine that does not hold the models.
 // `hardware`: names and sizes of devices that this machine may not have; they replace the plan's of the same name, and
 // are added to it otherwise. Exit codes as above.
-//   adds "assignments": [{"model", "replica", "device", "memory_bytes", "threads", "wave", "start"}] and
+//   adds "assignments": [{"model", "replica", "devices", "memory_bytes", "threads", "wave", "start"}] and
 //   "devices": [{"name", "memory_bytes", "reserved_bytes", "threads"}], "estimates": [{"model", "parts": [{"name",
 //   "bytes", "adds"}], "estimate_bytes", "memory_bytes": the budget, "memory_estimated": bool}].
 int PlanCommand(const std::filesystem::path& plan, const std::vector<std::pair<std::string, Bytes>>& hardware, bool json);

@@ -90,7 +90,7 @@ std::string ViewPs(const Json& models, Screen screen) {
                       {Text(replica, "replica")},
                       State(replica),
                       {Age(replica.at("seconds_in_state").get<double>())},
-                      {Dash(Text(replica, "device"))},
+                      {Dash(Joined(replica.at("devices")))},
                       {Memory(replica)},
                       {Size(replica, "estimate_bytes")},
                       {Text(replica, "in_flight")},
@@ -145,6 +145,9 @@ std::string ViewLedger(const Json& ledger, Screen screen) {
                     {Text(reservation, "model")},
                     {Text(reservation, "replica")},
                     {Size(reservation, "bytes")}});
+  }
+  for (const Json& shared : ledger.at("weights")) {
+    rows.push_back({{Text(shared, "device")}, {Joined(shared.at("models"))}, {"weights"}, {Size(shared, "bytes")}});
   }
   std::string text = FormatTable(columns, rows, screen);
   for (const Json& device : ledger.at("devices")) {

@@ -49,8 +49,8 @@ struct ReplicaStatus {
   double seconds_in_state = 0;
   int pid = 0;                 // 0: no process
   std::uint64_t incarnation = 0;
-  std::string device;
-  Bytes memory;                // reserved; 0: nothing is
+  std::vector<std::string> devices;
+  Bytes memory;                // reserved on each of them; 0: nothing is
   Bytes estimate;              // of its private bytes, before it started; 0: none
   Bytes measured;              // private bytes it last reported; 0: nothing reported
   Bytes measured_peak;         // the most of them so far

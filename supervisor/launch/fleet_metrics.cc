@@ -33,9 +33,13 @@ void ReportLedger(observe::Metrics& metrics, const config::Plan& plan, const pla
     metrics.Gauge("device_memory_total_bytes", {{"device", device.name}}).Set(capacity);
     metrics.Gauge("device_memory_headroom_bytes", {{"device", device.name}}).Set(capacity - reserved);
   }
+  const std::vector<placement::SharedWeights> shared = ledger.shared();
   for (const config::Model& model : plan.models) {
     for (const std::string& device : model.devices) {
       double sum = 0;
+      for (const placement::SharedWeights& weights : shared) {
+        if (weights.device == device && weights.models.front() == model.name) sum += static_cast<double>(weights.bytes.count);
+      }
       double estimated = 0;
       for (const auto& held : ledger.reservations()) {
         if (held.device != device || held.model != model.name) continue;

@@ -1,5 +1,7 @@
 #include "supervisor/launch/gpu_place.h"
 
+#include <algorithm>
+
 namespace berth::launch {
 
 std::string Gpus::UuidOf(const std::string& device) const {
@@ -31,42 +33,52 @@ Bytes Gpus::ReservedSince(const std::string& device, const Who& who) const {
 }
 
 GpuPlace::GpuPlace(Gpus& gpus, const placement::Assignment& assignment)
-    : gpus_(gpus),
-      device_(assignment.device),
-      who_(assignment.model, assignment.replica),
-      needed_(assignment.memory),
-      uuid_(gpus.UuidOf(assignment.device)) {}
+    : gpus_(gpus), who_(assignment.model, assignment.replica), needed_(assignment.memory) {
+  for (const std::string& device : assignment.devices) {
+    if (std::string uuid = gpus.UuidOf(device); !uuid.empty()) spots_.push_back({device, std::move(uuid)});
+  }
+}
 
 std::vector<std::string> GpuPlace::uuids() const {
-  return on_gpu() ? std::vector<std::string>{uuid_} : std::vector<std::string>{};
+  std::vector<std::string> uuids;
+  for (const Spot& spot : spots_) uuids.push_back(spot.uuid);
+  return uuids;
 }
 
 std::string GpuPlace::Objection(TimePoint now) const {
-  if (!on_gpu()) return {};
-  return gpu::Objection(*gpus_.Latest(), uuid_, needed_, gpus_.OthersOn(device_, who_), now).value_or("");
+  const auto inventory = gpus_.Latest();
+  for (const Spot& spot : spots_) {
+    auto objection = gpu::Objection(*inventory, spot.uuid, needed_, gpus_.OthersOn(spot.device, who_), now);
+    if (objection) return *std::move(objection);
+  }
+  return {};
 }
 
 void GpuPlace::Begins() {
   ran_ = false;
   if (!on_gpu()) return;
   gpus_.Came(who_);
-  stay_ = {};
   const auto inventory = gpus_.Latest();
-  const gpu::Gpu* gpu = gpu::FindUuid(*inventory, uuid_);
-  if (gpu != nullptr && gpu->memory) stay_.used_before = gpu->memory->used;
+  for (Spot& spot : spots_) {
+    spot.stay = {};
+    const gpu::Gpu* gpu = gpu::FindUuid(*inventory, spot.uuid);
+    if (gpu != nullptr && gpu->memory) spot.stay.used_before = gpu->memory->used;
+  }
 }
 
 void GpuPlace::Runs(int pid) {
   if (!on_gpu()) return;
   ran_ = true;
-  stay_.pid = pid;
+  for (Spot& spot : spots_) spot.stay.pid = pid;
   gpus_.Runs(who_, pid);
 }
 
 void GpuPlace::Look() {
-  if (!on_gpu() || !ran_ || stay_.listed) return;
-  stay_.listed = Shows(*gpus_.Latest(), uuid_, stay_.pid);
-  if (stay_.listed) gpus_.ListsPids();
+  if (!ran_) return;
+  for (Spot& spot : spots_) {
+    if (!spot.stay.listed) spot.stay.listed = Shows(*gpus_.Latest(), spot.uuid, spot.stay.pid);
+    if (spot.stay.listed) gpus_.ListsPids();
+  }
 }
 
 void GpuPlace::Reaped(TimePoint now) {
@@ -77,11 +89,14 @@ void GpuPlace::Reaped(TimePoint now) {
 }
 
 bool GpuPlace::Gone() {
-  if (!on_gpu() || !ran_) return true;
-  gpu::Stay stay = stay_;
-  stay.listed |= gpus_.lists_pids();
-  stay.reserved_since = gpus_.ReservedSince(device_, who_);
-  if (!ProvenGone(*gpus_.Latest(), uuid_, stay, reaped_at_)) return false;
+  if (!ran_) return true;
+  const bool gone = std::ranges::all_of(spots_, [this](const Spot& spot) {
+    gpu::Stay stay = spot.stay;
+    stay.listed |= gpus_.lists_pids();
+    stay.reserved_since = gpus_.ReservedSince(spot.device, who_);
+    return ProvenGone(*gpus_.Latest(), spot.uuid, stay, reaped_at_);
+  });
+  if (!gone) return false;
   ran_ = false;
   gpus_.Left(who_);
   return true;

@@ -1,5 +1,5 @@
-// A replica's place on a GPU: may its load begin beside what others hold there, which UUID is its worker to see, has
-// the device let go of it once its process is reaped. Decided by the readings of supervisor/gpu and the ledger; a
+// A replica's place on its GPUs: may its load begin beside what others hold there, which UUIDs is its worker to see,
+// have they let go of it once its process is reaped. Decided by the readings of supervisor/gpu and the ledger; a
 // replica on the CPU has an empty place, which never objects and is gone at once. Control thread only.
 #pragma once
 
@@ -60,9 +60,9 @@ class GpuPlace {
  public:
   GpuPlace(Gpus& gpus, const placement::Assignment& assignment);
 
-  // Those that its worker sees; none on the CPU.
+  // Those that its worker sees, in the order of the assignment; none on the CPU.
   std::vector<std::string> uuids() const;
-  bool on_gpu() const { return !uuid_.empty(); }
+  bool on_gpu() const { return !spots_.empty(); }
 
   // Why no process may begin there now; empty: it may.
   std::string Objection(TimePoint now) const;
@@ -73,13 +73,17 @@ class GpuPlace {
   bool Gone();              // nothing of the last process is left
 
  private:
+  struct Spot {
+    std::string device;
+    std::string uuid;
+    gpu::Stay stay = {};
+  };
+
   Gpus& gpus_;
-  const std::string device_;
   const Gpus::Who who_;
-  const Bytes needed_;
-  const std::string uuid_;
+  const Bytes needed_;      // on each
+  std::vector<Spot> spots_;
   bool ran_ = false;        // a process was started since Begins()
-  gpu::Stay stay_;
   TimePoint reaped_at_{};
 };
 

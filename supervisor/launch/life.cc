@@ -87,18 +87,19 @@ bool Life::LookAtTurn(TimePoint now) {
   };
   Turn turn = schedule_.TurnOf(*this);
   if (!turn.obstacle.empty()) return blocked(std::move(turn.obstacle), turn.hopeless);
-  const std::string& device = assignment_.device;
-  if (const std::string loading = schedule_.slots().Holder(device); !loading.empty()) {
-    return blocked("waits for " + loading + ", which loads on " + device, false);
+  for (const std::string& device : assignment_.devices) {
+    if (const std::string loading = schedule_.slots().Holder(device); !loading.empty()) {
+      return blocked("waits for " + loading + ", which loads on " + device, false);
+    }
   }
   if (std::string objection = hands_.Objection(); !objection.empty()) return blocked(std::move(objection), true);
   if (!placed_) {
-    const auto status = schedule_.ledger().Reserve(device, model_.name, assignment_.replica, assignment_.memory);
+    const auto status = schedule_.ledger().Reserve(assignment_.devices, model_.name, assignment_.replica, assignment_.memory);
     if (!status) return blocked(status.error().message, true);
     placed_ = true;
   }
   hopeless_ = false;
-  schedule_.slots().Take(device, who_);
+  for (const std::string& device : assignment_.devices) schedule_.slots().Take(device, who_);
   return Apply({EventKind::kGranted, {}}, now);
 }
 
@@ -125,7 +126,7 @@ bool Life::LookAtRemains(TimePoint now) {
   if (hands_.Gone()) return Apply(Conclude(now), now);
   if (state_ == State::kStopping && now - *run_->reaped_at >= gone_limit_) {
     return Apply({EventKind::kUnreaped,
-                  "reaped, but " + assignment_.device + " still holds its memory; it stays reserved"}, now);
+                  "reaped, but " + JoinDevices(assignment_) + " still holds its memory; it stays reserved"}, now);
   }
   return false;
 }
@@ -229,7 +230,7 @@ void Life::Release() {
 // Its load is over, one way or another: the device is free for the next one, later waves need not wait.
 void Life::Yield() {
   boot_turn_ = false;
-  schedule_.slots().Release(assignment_.device, who_);
+  for (const std::string& device : assignment_.devices) schedule_.slots().Release(device, who_);
 }
 
 // ---- what others ask

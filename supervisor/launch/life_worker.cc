@@ -145,7 +145,7 @@ void Life::OnEnd(WaitStatus status, bool oom_killer_ran, TimePoint now) {
   hands_.Exited(*run_->verdict);
   hands_.Reaped();
   if (LookAtRemains(now)) return;
-  Apply({EventKind::kReaped, "ended; waits until " + assignment_.device + " has let go of its memory"}, now);
+  Apply({EventKind::kReaped, "ended; waits until " + JoinDevices(assignment_) + " has let go of its memory"}, now);
 }
 
 // What comes of an end depends on what is wanted by the time the process is proven gone.

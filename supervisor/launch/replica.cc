@@ -17,7 +17,7 @@ Replica::Replica(Yard& yard, const placement::Assignment& assignment, std::uint6
     : yard_(yard),
       assignment_(assignment),
       place_(yard.gpus, assignment_),
-      metrics_(yard.metrics, assignment_.model, assignment_.replica, assignment_.device),
+      metrics_(yard.metrics, assignment_.model, assignment_.replica, assignment_.devices),
       life_(yard.schedule.Add(assignment, seed, yard.options.gone_limit, *this, Clock::now())),
       since_(TimestampNow()),
       wake_(yard.executor) {}
@@ -110,7 +110,7 @@ WorkerSettings Replica::Settings() {
   start.replica = assignment_.replica;
   start.kind = std::string(config::Name(model.kind));
   start.source = model.source.string();
-  start.device = assignment_.device;
+  start.devices = assignment_.devices;
   start.budget_bytes = assignment_.memory.count;
   start.threads = assignment_.threads;
   start.batch_max_tokens = model.batching.max_tokens;
@@ -231,7 +231,7 @@ ReplicaStatus Replica::Describe(TimePoint now) const {
   status.since = since_;
   status.seconds_in_state = std::chrono::duration<double>(now - life_.entered()).count();
   status.incarnation = incarnation_;
-  status.device = assignment_.device;
+  status.devices = assignment_.devices;
   status.estimate = life_.model().estimate;
   status.failures_in_window = life_.failures_in_window(now);
   status.last_exit = last_exit_;

@@ -19,8 +19,12 @@ bool IsStage(const std::string& stage) { return stage == "spawn" || stage == "we
 
 }  // namespace
 
-ReplicaMetrics::ReplicaMetrics(observe::Metrics& metrics, std::string model, int replica, std::string device)
-    : metrics_(metrics), model_(std::move(model)), replica_(std::to_string(replica)), device_(std::move(device)) {
+ReplicaMetrics::ReplicaMetrics(observe::Metrics& metrics, std::string model, int replica,
+                               const std::vector<std::string>& devices)
+    : metrics_(metrics),
+      model_(std::move(model)),
+      replica_(std::to_string(replica)),
+      device_(devices.size() == 1 ? devices.front() : "") {
   Up(false);
 }
 
@@ -64,6 +68,7 @@ void ReplicaMetrics::Beat(const protocol::BeatMessage& beat) {
       metrics_.AddHistogramDelta(name, labels, delta.bounds, delta.counts, delta.sum);
     }
   }
+  if (device_.empty()) return;
   observe::Labels used = Own();
   used["device"] = device_;
   if (beat.memory.private_peak > 0) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "supervisor/base/duration.h"
 #include "supervisor/launch/state.h"
@@ -18,7 +19,7 @@ namespace berth::launch {
 
 class ReplicaMetrics {
  public:
-  ReplicaMetrics(observe::Metrics& metrics, std::string model, int replica, std::string device);
+  ReplicaMetrics(observe::Metrics& metrics, std::string model, int replica, const std::vector<std::string>& devices);
 
   void Started();
   void Hello(pid_t pid, const std::string& build);
@@ -37,7 +38,7 @@ class ReplicaMetrics {
   observe::Metrics& metrics_;
   const std::string model_;
   const std::string replica_;
-  const std::string device_;
+  const std::string device_;     // empty: several, of which a worker tells no shares
   std::uint64_t steps_ = 0;      // of the present process, as far as counted
   double cpu_seconds_ = 0;
 };

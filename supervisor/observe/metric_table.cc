@@ -106,7 +106,7 @@ std::vector<MetricRow> LifecycleRows() {
 std::vector<MetricRow> LedgerRows() {
   return {
       Gauge("device_memory_total_bytes", {"device"}, "Memory of a device that replicas may reserve."),
-      Gauge("device_memory_reserved_bytes", {"device", "model"}, "Memory of a device that the replicas of a model have reserved."),
+      Gauge("device_memory_reserved_bytes", {"device", "model"}, "Memory of a device that the replicas of a model have reserved, with the mapped weights of which it was the first user."),
       Gauge("device_memory_estimated_bytes", {"device", "model"}, "Memory of a device that the running replicas of a model were expected to need."),
       Gauge("device_memory_peak_bytes", {"device", "model", "replica"}, "The most memory of a device that a replica has used since it started."),
       Gauge("device_memory_used_bytes", {"device", "model", "replica", "source"}, "Memory of a device that a replica uses, by who measured it."),

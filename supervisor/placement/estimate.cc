@@ -81,6 +81,17 @@ Estimate OfEncoder(const EncoderConfig& config, std::int64_t longest, const chec
   return estimate;
 }
 
+// The same for the same files, whichever links lead there.
+std::string NameOf(const std::vector<std::filesystem::path>& files) {
+  std::string name;
+  for (const std::filesystem::path& file : files) {
+    std::error_code failed;
+    const std::filesystem::path real = std::filesystem::canonical(file, failed);
+    name.append(name.empty() ? "" : "\n").append(failed ? file.string() : real.string());
+  }
+  return name;
+}
+
 EstimateInput InputOf(const config::Plan& plan, const config::Model& model) {
   return {model.kind, model.source, model.batching.max_tokens, model.threads, plan.server.max_body};
 }
@@ -106,7 +117,9 @@ Result<Estimate> EstimateReplica(const EstimateInput& input) {
   if (!sentence) return sentence.error();
   const auto weights = checkpoint::Checkpoint::Open(input.source);
   if (!weights) return weights.error();
-  return OfEncoder(*config, sentence->max_tokens, checkpoint::WeightsOf(*config, *weights), input);
+  Estimate estimate = OfEncoder(*config, sentence->max_tokens, checkpoint::WeightsOf(*config, *weights), input);
+  estimate.files = NameOf(weights->files());
+  return estimate;
 }
 
 LookedAt LookAtSources(config::Plan& plan, Sources which) {
@@ -120,6 +133,8 @@ LookedAt LookAtSources(config::Plan& plan, Sources which) {
     const auto estimate = EstimateReplica(InputOf(plan, model));
     if (estimate) {
       model.estimate = estimate->total();
+      model.mapped = estimate->mapped;
+      model.weights = estimate->files;
       if (needed) model.memory = estimate->memory();
       model.memory_estimated = needed;
       seen.estimates.emplace(model.name, *estimate);

@@ -29,6 +29,7 @@ struct Estimate {
   Bytes tokenizer;
   Bytes requests;     // their JSON, tokens and results on their way through the replica
   Bytes runtime;
+  std::string files = {};  // of the mapped weights: the same text, the same files
 
   Bytes total() const { return weights + activations + tokenizer + requests + runtime; }  // private
   Bytes memory() const;  // a budget: the total, rounded up to the next 16 MiB

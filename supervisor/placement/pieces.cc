@@ -77,7 +77,8 @@ std::vector<Piece> Pieces(const Plan& plan, const std::vector<int>& waves) {
       const bool as_before = replica > 0 && pieces.back().models == piece.models;
       piece.devices = as_before ? pieces.back().devices
                                 : std::make_shared<const Indices>(CommonDevices(plan, piece.models, devices));
-      pieces.push_back(std::move(piece));
+      piece.parts = plan.models[piece.models.front()].devices_per_replica;  // of those that are together the same
+      for (; piece.part < piece.parts; ++piece.part) pieces.push_back(piece);
     }
   }
   std::ranges::stable_partition(pieces, &Piece::boot);
@@ -86,8 +87,28 @@ std::vector<Piece> Pieces(const Plan& plan, const std::vector<int>& waves) {
 
 // ---- the board
 
-Board::Board(const Plan& plan) : plan_(plan), rules_(plan) {
-  for (const config::Device& device : plan.devices) seats_.push_back({device.capacity(), {}});
+Board::Board(const Plan& plan) : plan_(plan), rules_(plan), weights_(plan) {
+  for (const config::Device& device : plan.devices) {
+    seats_.push_back({device.capacity(), {}, std::vector<int>(device.is_cpu() ? weights_.sets() : 0)});
+  }
+}
+
+std::optional<std::size_t> Board::Maps(std::size_t model, std::size_t device) const {
+  if (seats_[device].mapped.empty() || !AtBoot(plan_.models[model])) return {};
+  return weights_.SetOf(model, plan_.devices[device]);
+}
+
+Bytes Board::Need(const Piece& piece, std::size_t device) const {
+  Bytes need = piece.need;
+  if (seats_[device].mapped.empty()) return need;
+  std::vector<std::size_t> counted;  // models that are together may map the same files
+  for (const std::size_t model : piece.models) {
+    const auto set = Maps(model, device);
+    if (!set || IsMapped(*set, device) || std::ranges::find(counted, *set) != counted.end()) continue;
+    counted.push_back(*set);
+    need += weights_.bytes(*set);
+  }
+  return need;
 }
 
 std::optional<Objection> Board::Against(const Piece& piece, std::size_t device, std::size_t* newcomer) const {
@@ -101,25 +122,36 @@ std::optional<Objection> Board::Against(const Piece& piece, std::size_t device, 
   return {};
 }
 
+bool Board::HoldsOtherPart(const Piece& piece, std::size_t device) const {
+  if (piece.part == 0) return false;
+  return std::ranges::any_of(On(device).list(), [&](const Tenant& tenant) {
+    return tenant.replica == piece.replica && std::ranges::find(piece.models, tenant.model) != piece.models.end();
+  });
+}
+
 bool Board::Takes(const Piece& piece, std::size_t device) const {
-  if (piece.need > seats_[device].free) return false;
+  if (Need(piece, device) > seats_[device].free || HoldsOtherPart(piece, device)) return false;
   if (piece.models.size() == 1) return !rules_.Against(piece.models.front(), seats_[device].tenants);
   std::size_t newcomer = 0;
   return !Against(piece, device, &newcomer);
 }
 
 void Board::Put(const Piece& piece, std::size_t device) {
-  seats_[device].free -= piece.need;
+  Seat& seat = seats_[device];
+  seat.free -= Need(piece, device);
   for (const std::size_t model : piece.models) {
-    if (AtBoot(plan_.models[model])) seats_[device].tenants.Add(rules_, {model, piece.replica});
+    if (AtBoot(plan_.models[model])) seat.tenants.Add(rules_, {model, piece.replica});
+    if (const auto set = Maps(model, device)) ++seat.mapped[*set];
   }
 }
 
 void Board::TakeBack(const Piece& piece, std::size_t device) {
-  seats_[device].free += piece.need;
+  Seat& seat = seats_[device];
   for (const std::size_t model : piece.models) {
-    if (AtBoot(plan_.models[model])) seats_[device].tenants.RemoveLast(rules_);
+    if (AtBoot(plan_.models[model])) seat.tenants.RemoveLast(rules_);
+    if (const auto set = Maps(model, device)) --seat.mapped[*set];
   }
+  seat.free += Need(piece, device);
 }
 
 }  // namespace berth::placement

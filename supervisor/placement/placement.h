@@ -2,22 +2,29 @@
 // gives the same answer on every host, so `berth plan` can show it before anything starts.
 #pragma once
 
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "config/plan.h"
+#include "supervisor/placement/weights.h"
 
 namespace berth::placement {
 
 struct Assignment {
   std::string model;
   int replica = 0;       // slot index, from 0
-  std::string device;
-  Bytes memory;
+  std::vector<std::string> devices;  // distinct; devices_per_replica of them
+  Bytes memory;          // on each of them
   int threads = 0;
   int wave = 0;          // waves load one after another: by rules.order, then by `after`
 };
+
+// "gpu0, gpu1"
+std::string JoinDevices(const Assignment& assignment);
+// Whether the assignment has the device among its own.
+bool IsOn(const Assignment& assignment, const std::string& device);
 
 struct Placement {
   std::vector<Assignment> assignments;  // in the order in which they load
@@ -36,6 +43,18 @@ struct Refusal {
 // its memory is not counted here: the ledger decides when an operator starts it. Its wave only tells where it stands
 // in the order.
 std::variant<Placement, std::vector<Refusal>> Place(const config::Plan& plan);
+
+// What is reserved once all that starts at boot runs.
+struct BootSums {
+  struct Device {
+    Bytes reserved;   // weights that are shared included
+    int threads = 0;
+  };
+  std::map<std::string, Device> devices;
+  std::vector<SharedWeights> weights;
+};
+BootSums SumAtBoot(const config::Plan& plan, const Placement& placement);
+bool StartsAtBoot(const config::Plan& plan, const Assignment& assignment);
 
 // What `berth plan` prints: a table of waves, replicas, devices, memory, and a line per device with the sum.
 std::string Format(const config::Plan& plan, const Placement& placement);

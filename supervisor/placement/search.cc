@@ -4,6 +4,7 @@
 #include <map>
 #include <numeric>
 #include <tuple>
+#include <utility>
 
 namespace berth::placement {
 namespace {
@@ -70,14 +71,22 @@ class Backtracking {
     std::vector<std::size_t> candidates;
     std::size_t next = 0;
     bool placed = false;  // on the candidate before `next`
+    std::vector<std::size_t> done;  // of a later part of a replica: devices that an earlier part has tried to the end
   };
 
   // Tightest first. Of empty devices of one kind and size one is enough.
   Level Begin(std::size_t depth) const {
     const Piece& piece = pieces_[order_[depth]];
     Level level;
+    // The parts of a replica are alike: a set of devices is tried once, whichever part has which.
+    if (piece.part > 0) {
+      const Level& before = levels_.back();
+      level.done = before.done;
+      level.done.insert(level.done.end(), before.candidates.begin(), before.candidates.begin() + static_cast<std::ptrdiff_t>(before.next) - 1);
+    }
     for (const std::size_t device : *piece.devices) {
-      if (board_.Takes(piece, device)) level.candidates.push_back(device);
+      const bool done = std::ranges::find(level.done, device) != level.done.end();
+      if (!done && board_.Takes(piece, device)) level.candidates.push_back(device);
     }
     std::ranges::stable_sort(level.candidates, {}, [&](std::size_t d) { return board_.Free(d); });
     std::vector<std::size_t> unlike;
@@ -92,7 +101,7 @@ class Backtracking {
 
   bool Alike(std::size_t a, std::size_t b) const {
     return board_.On(a).list().empty() && board_.On(b).list().empty() && board_.Free(a) == board_.Free(b) &&
-           kinds_[a] == kinds_[b];
+           kinds_[a] == kinds_[b] && board_.plan().devices[a].is_cpu() == board_.plan().devices[b].is_cpu();
   }
 
   Seats Result() const {
@@ -113,18 +122,36 @@ class Backtracking {
 
 }  // namespace
 
+namespace {
+
+std::optional<std::size_t> Preferred(const Piece& piece, const Board& board) {
+  const bool pack = board.plan().models[piece.models.front()].spread == config::Spread::kPack;
+  std::optional<std::size_t> best;
+  for (const std::size_t device : *piece.devices) {
+    if (!board.Takes(piece, device)) continue;
+    const bool better = !best || (pack ? board.Free(device) < board.Free(*best) : board.Free(device) > board.Free(*best));
+    if (better) best = device;
+  }
+  return best;
+}
+
+}  // namespace
+
 Seats PlaceInOrder(const std::vector<Piece>& pieces, Board& board) {
   Seats seats(pieces.size());
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const Piece& piece = pieces[i];
-    if (!piece.boot) continue;
-    const bool pack = board.plan().models[piece.models.front()].spread == config::Spread::kPack;
-    for (const std::size_t device : *piece.devices) {
-      if (!board.Takes(piece, device)) continue;
-      const bool better = !seats[i] || (pack ? board.Free(device) < board.Free(*seats[i]) : board.Free(device) > board.Free(*seats[i]));
-      if (better) seats[i] = device;
+    const bool lost = piece.part > 0 && !seats[i - 1];  // an earlier part has no place
+    if (!piece.boot || lost) continue;
+    seats[i] = Preferred(piece, board);
+    if (seats[i]) {
+      board.Put(piece, *seats[i]);
+      continue;
     }
-    if (seats[i]) board.Put(piece, *seats[i]);
+    for (int part = piece.part; part > 0; --part) {
+      std::optional<std::size_t>& earlier = seats[i - static_cast<std::size_t>(part)];
+      board.TakeBack(piece, *std::exchange(earlier, std::nullopt));
+    }
   }
   return seats;
 }

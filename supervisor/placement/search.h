@@ -12,7 +12,8 @@ namespace berth::placement {
 using Seats = std::vector<std::optional<std::size_t>>;
 
 // In order, each piece to the device that its first model's `spread` prefers of those that take it: the freest (at
-// a tie the first), or the one with the least room. What fits nowhere is left out, and the others go on.
+// a tie the first), or the one with the least room. What fits nowhere is left out, with all parts of its replica, and
+// the others go on.
 Seats PlaceInOrder(const std::vector<Piece>& pieces, Board& board);
 
 struct Search {

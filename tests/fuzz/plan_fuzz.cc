@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <set>
 
 #include "config/parse.h"
 #include "supervisor/admin/render.h"
@@ -78,6 +79,7 @@ std::string Write(const config::Model& m) {
   std::string text = "  " + Quoted(m.name) + ":\n    kind: " + std::string(Name(m.kind));
   text += "\n    source: " + Text(m.source) + "\n    aliases: " + Listed(m.aliases, Quoted);
   text += "\n    devices: " + Listed(m.devices, Quoted);
+  text += "\n    devices_per_replica: " + Text(m.devices_per_replica);
   if (m.memory.count > 0) text += "\n    memory: " + Text(m.memory);
   text += "\n    threads: " + Text(m.threads) + "\n    replicas: " + Text(m.replicas);
   text += "\n    balance: " + std::string(Name(m.balance)) + "\n    after: " + Listed(m.after, Quoted);
@@ -132,9 +134,13 @@ void CheckPlaced(const Plan& plan, const placement::Placement& placement) {
   for (const placement::Assignment& assignment : placement.assignments) {
     const config::Model* model = FindModel(plan, assignment.model);
     Require(model != nullptr, "what is placed is a model of the plan", assignment.model);
-    Require(std::ranges::find(model->devices, assignment.device) != model->devices.end(), "a replica is where it may be");
+    const std::set<std::string> devices(assignment.devices.begin(), assignment.devices.end());
+    Require(std::ssize(devices) == model->devices_per_replica, "a replica is on as many devices as it should be", model->name);
     Require(assignment.replica == replicas[model->name]++, "replicas are numbered through", model->name);
-    if (model->start == config::Start::kBoot) used[assignment.device] += assignment.memory.count;
+    for (const std::string& device : devices) {
+      Require(std::ranges::find(model->devices, device) != model->devices.end(), "a replica is where it may be");
+      if (model->start == config::Start::kBoot) used[device] += assignment.memory.count;
+    }
     for (const std::string& before : model->after) {
       for (const placement::Assignment& other : placement.assignments) {
         if (other.model == before) Require(other.wave < assignment.wave, "what a model is after loads before it");

@@ -148,6 +148,36 @@ class Plans(unittest.TestCase):
             self.assertEqual(berth.metric("berth_device_memory_estimated_bytes", model="m"), 2 * found["estimate_bytes"])
             self.assertIn("ESTIMATE", berth.berth("ps").stdout)
 
+    def test_weights_that_replicas_map_are_reserved_once_until_the_last_is_gone(self):
+        source = SOURCE / "examples/quickstart/models/demo-embed"
+        mapped = part(estimate(source), "weights_mapped")
+        self.assertGreater(mapped, 0)
+        models = (model(name, source=str(source), memory="192MiB", replicas=count) for name, count in (("a", 2), ("b", 1)))
+        with Daemon(*models, worker="berth-worker") as berth, tempfile.TemporaryDirectory(prefix="berth-it-") as folder:
+            def ledger():
+                return berth.admin("GET", "/v1/ledger").json()
+            def reserved():
+                return ledger()["devices"][0]["reserved_bytes"]
+            self.assertEqual(ledger()["weights"], [{"device": "cpu", "models": ["a", "b"], "bytes": mapped}])
+            self.assertEqual(reserved(), 3 * 192 * MIB + mapped)
+            metrics = [berth.metric("berth_device_memory_reserved_bytes", device="cpu", model=name) for name in ("a", "b")]
+            self.assertEqual(metrics, [2 * 192 * MIB + mapped, 192 * MIB])
+            self.assertIn("weights", berth.berth("ledger").stdout)
+            self.assertIn("a, b: weights", berth.admin("GET", "/v1/plan").json()["text"])
+            berth.berth("stop", "a", "--wait")
+            self.assertEqual(reserved(), 192 * MIB + mapped)
+            berth.berth("stop", "b", "--wait")
+            self.assertEqual((reserved(), ledger()["weights"]), (0, []))
+            self.check_that_they_count(berth, Path(folder), 3 * 192 * MIB + mapped)
+
+    def check_that_they_count(self, berth, folder, needed):
+        """The same plan on a device with room for all of it, and with one byte less."""
+        for size, code in ((needed, 0), (needed - 1, 1)):
+            done = subprocess.run([BIN / "berth", "plan", berth.plan_path, "--device", f"cpu={size}B"], capture_output=True,
+                                  text=True, check=False, cwd=folder)
+            self.assertEqual(done.returncode, code, done.stderr)
+        self.assertIn("weights of a", done.stderr)
+
     def test_a_budget_below_the_estimate_is_said_at_the_start(self):
         source = SOURCE / "examples/quickstart/models/demo-embed"
         daemon = Daemon(model("m", source=str(source), memory="64MiB"), worker="berth-worker")

@@ -73,7 +73,7 @@ class Example(Daemon):
 
     def where(self):
         """[(replica, device)] of the replicas that are ready."""
-        return sorted((f"{model['name']}/{one['replica']}", one["device"])
+        return sorted((f"{model['name']}/{one['replica']}", one["devices"])
                       for model in self.admin("GET", "/v1/models").json()["models"]
                       for one in model["replicas"] if one["state"] == "ready")
 

@@ -163,6 +163,57 @@ class Gpu(unittest.TestCase):
             daemon.wait_event("NVML answers again")
 
 
+SECOND = "GPU-6a1c2a3b-1111-2222-3333-444444444444"
+
+
+class TwoGpus(GpuDaemon):
+    """The same with a second GPU, `gpu1`."""
+
+    def __init__(self, *models, worker="fake-worker"):
+        super().__init__(*models, world={"gpus": [h100(), h100(uuid=SECOND, bus=24)]}, worker=worker)
+        plan = json.loads(self.plan_path.read_text())
+        plan["devices"]["gpu1"] = {"cuda": SECOND}
+        self.plan_path.write_text(json.dumps(plan, indent=1))
+
+
+class SeveralDevices(unittest.TestCase):
+    def chat(self):
+        return model("chat", devices=["gpu0", "gpu1"], memory="8GiB", devices_per_replica=2)
+
+    def test_a_replica_on_two_gpus_holds_its_memory_on_both_and_sees_both(self):
+        with TwoGpus(self.chat()) as daemon:
+            replica = daemon.replica("chat")
+            self.assertEqual(replica["devices"], ["gpu0", "gpu1"])
+            ledger = daemon.admin("GET", "/v1/ledger").json()
+            self.assertEqual([(one["device"], one["bytes"]) for one in ledger["reservations"]],
+                             [("gpu0", 8 * GIB), ("gpu1", 8 * GIB)])
+            for device in ("gpu0", "gpu1"):
+                self.assertEqual(daemon.metric("berth_device_memory_reserved_bytes", device=device, model="chat"), 8 * GIB)
+            environment = Path(f"/proc/{replica['pid']}/environ").read_text().split("\0")
+            self.assertIn(f"CUDA_VISIBLE_DEVICES={UUID},{SECOND}", environment)
+            self.assertIn("gpu0, gpu1", daemon.berth("ps").stdout)
+            self.assertIn('"devices_per_replica":2', daemon.admin("GET", "/v1/plan").body.replace(" ", ""))
+
+    def test_it_is_gone_once_both_gpus_have_let_go(self):
+        with TwoGpus(self.chat()) as daemon:
+            listed = [{"pid": daemon.replica("chat")["pid"], "used": 6 * GIB}]
+            daemon.set(gpus=[h100(used=6 * GIB, processes=listed), h100(uuid=SECOND, bus=24, used=6 * GIB, processes=listed)])
+            wait_until("NVML lists the worker", lambda: daemon.gpu()["used_bytes"])
+            daemon.admin("POST", "/v1/models/chat/stop")
+            wait_until("the end of the process", lambda: "let go" in daemon.replica("chat")["reason"])
+            daemon.set(gpus=[h100(), h100(uuid=SECOND, bus=24, used=6 * GIB, processes=listed)])
+            wait_until("the first has let go", lambda: not daemon.gpu()["used_bytes"])
+            self.assertEqual(len(daemon.admin("GET", "/v1/ledger").json()["reservations"]), 2)
+            daemon.set(gpus=[h100(), h100(uuid=SECOND, bus=24)])
+            wait_until("it is gone", lambda: daemon.replica("chat")["state"] == "stopped")
+            self.assertEqual(daemon.admin("GET", "/v1/ledger").json()["reservations"], [])
+
+    def test_the_real_worker_refuses_several_devices_by_name(self):
+        with TwoGpus(self.chat(), worker="berth-worker").start(wait_ready=False) as daemon:
+            replica = wait_until("a failed load", lambda: daemon.replica("chat")["state"] == "failed" and daemon.replica("chat"))
+            self.assertIn("devices_per_replica", replica["reason"])
+
+
 class GpuPlan(unittest.TestCase):
     def refusal(self, gpu, world=None):
         daemon = GpuDaemon(on_gpu("chat"), gpu=gpu, world=world)
@@ -182,6 +233,12 @@ class GpuPlan(unittest.TestCase):
 
     def test_without_a_matching_driver_the_reason_is_said(self):
         self.assertIn("different versions", self.refusal({"cuda": "0"}, world={"init": 18}))
+
+    def test_a_model_by_hand_that_is_larger_than_the_gpu_is_refused_though_the_plan_gives_no_size(self):
+        daemon = GpuDaemon(on_gpu("bge"), model("big", devices=["gpu0"], memory="90GiB", start="manual"), gpu={"cuda": "0"})
+        done = daemon.check()
+        self.assertEqual(done.returncode, 65, done.stderr)
+        self.assertIn('"big": it can never be started: each replica needs 90 GiB; gpu0 has 79 GiB in all', done.stderr)
 
     def test_a_good_plan_shows_the_gpus_own_memory(self):
         daemon = GpuDaemon(on_gpu("chat"), gpu={"cuda": "0"})

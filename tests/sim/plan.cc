@@ -12,7 +12,7 @@ std::vector<config::Device> RandomDevices(Random& random) {
   const auto count = random.Between(1, 4);
   for (int i = 0; i < count; ++i) {
     config::Device device;
-    device.name = "gpu" + std::to_string(i);
+    device.name = i == 0 ? "cpu" : "gpu" + std::to_string(i);
     device.memory = GiB(static_cast<std::uint64_t>(random.Between(8, 80)));
     device.threads = 8;
     if (random.Percent(30)) device.reserve = Bytes{device.memory.count / static_cast<std::uint64_t>(random.Between(2, 8))};
@@ -82,6 +82,39 @@ void GiveRules(Random& random, config::Plan& plan) {
   if (random.Percent(30)) plan.rules.on_failure = config::OnFailure::kStop;
 }
 
+// Replicas on several GPUs; those that are together on the same.
+void GiveSeveralDevices(Random& random, config::Plan& plan) {
+  if (!random.Percent(60)) return;
+  for (config::Model& model : plan.models) {
+    std::vector<std::string> gpus = model.devices;
+    std::erase(gpus, "cpu");
+    if (gpus.size() < 2 || !random.Percent(50)) continue;
+    model.devices_per_replica = static_cast<int>(random.Between(2, static_cast<std::int64_t>(gpus.size())));
+    model.devices = std::move(gpus);
+  }
+  const auto of = [&](const std::string& name) -> config::Model& { return *std::ranges::find(plan.models, name, &config::Model::name); };
+  for (std::size_t round = 0; round < plan.models.size(); ++round) {
+    for (const auto& list : plan.rules.together) {
+      int least = of(list.front()).devices_per_replica;
+      for (const std::string& name : list) least = std::min(least, of(name).devices_per_replica);
+      for (const std::string& name : list) of(name).devices_per_replica = least;
+    }
+  }
+}
+
+// Models that map the same weights on the CPU, and others that map their own.
+void GiveWeights(Random& random, config::Plan& plan) {
+  if (!random.Percent(50)) return;
+  std::vector<Bytes> files;
+  for (int i = 0; i < 3; ++i) files.push_back(MiB(static_cast<std::uint64_t>(random.Between(100, random.Percent(50) ? 20'000 : 2'000))));
+  for (config::Model& model : plan.models) {
+    if (random.Percent(30)) continue;
+    const std::size_t file = random.Index(files.size());
+    model.weights = "file " + std::to_string(file);
+    model.mapped = files[file];
+  }
+}
+
 void TakeOut(config::Plan& plan, const std::string& name) {
   std::erase_if(plan.models, [&](const config::Model& model) { return model.name == name; });
   for (auto* lists : {&plan.rules.apart, &plan.rules.together}) {
@@ -93,12 +126,15 @@ void TakeOut(config::Plan& plan, const std::string& name) {
 }  // namespace
 
 LegalPlan RandomPlan(Random& random) {
+  Random also(Random(random).Next());  // what came to plans later has chance of its own: older seeds keep their stories
   LegalPlan legal;
   legal.plan.devices = RandomDevices(random);
   legal.plan.rules.order = RandomOrder(random);
   const auto count = random.Between(1, 6);
   for (int i = 0; i < count; ++i) legal.plan.models.push_back(RandomModel(random, i, legal.plan));
   GiveRules(random, legal.plan);
+  GiveSeveralDevices(also, legal.plan);
+  GiveWeights(also, legal.plan);
   for (;;) {
     auto placed = placement::Place(legal.plan);
     if (auto* placement = std::get_if<placement::Placement>(&placed)) {

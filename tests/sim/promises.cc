@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "tests/sim/simulation.h"
 #include "tests/sim/spoken_rules.h"
@@ -35,43 +36,64 @@ void Simulation::CheckStart(const SimReplica& replica) {
 
 // Where replicas are: replica i of models that are together has one device.
 void Simulation::CheckTogether() {
-  std::map<std::pair<std::string, int>, std::string> where;
+  std::map<std::pair<std::string, int>, std::set<std::string>> where;
   for (const auto& replica : replicas_) {
-    where[{replica->assignment().model, replica->assignment().replica}] = replica->assignment().device;
+    const placement::Assignment& of = replica->assignment();
+    std::set<std::string>& devices = where[{of.model, of.replica}] = {of.devices.begin(), of.devices.end()};
+    const config::Model& model = *config::FindModel(legal_.plan, of.model);
+    world_.Require(devices.size() == of.devices.size() && std::ssize(of.devices) == model.devices_per_replica,
+                   of.model + " is on " + JoinDevices(of) + ", and should be on " + std::to_string(model.devices_per_replica));
   }
   for (const auto& list : legal_.plan.rules.together) {
-    for (const auto& [who, device] : where) {
+    for (const auto& [who, devices] : where) {
       if (std::ranges::find(list, who.first) == list.end()) continue;
       for (const std::string& other : list) {
         const auto beside = where.find({other, who.second});
-        world_.Require(beside == where.end() || beside->second == device, other + " is not together with " + who.first);
+        world_.Require(beside == where.end() || beside->second == devices, other + " is not together with " + who.first);
       }
     }
   }
 }
 
-// Memory: reservations within capacity; a process has one until it is proven gone; who comes back by himself keeps his
-// place until he is stopped or given up, whoever was held back meanwhile; and nothing else has one.
+namespace {
+
+// What a replica adds to those on its device by mapping weights: on the CPU the first of each file, elsewhere nothing.
+Bytes WeightsOn(const std::string& device, const config::Model& model, std::set<std::string>& mapped) {
+  const bool first = device == "cpu" && model.mapped.count > 0 && mapped.insert(model.weights).second;
+  return first ? model.mapped : Bytes{};
+}
+
+}  // namespace
+
+// Memory: reservations within capacity, weights that several map counted once; a process has one until it is proven gone;
+// who comes back by himself keeps his place until he is stopped or given up, whoever was held back meanwhile; and nothing
+// else has one.
 void Simulation::CheckDevices() {
   std::map<std::string, Bytes> reserved;
+  std::set<std::string> mapped;
   std::map<std::string, std::vector<const config::Model*>> tenants;
-  std::map<std::pair<std::string, int>, std::string> held;
+  std::map<std::pair<std::string, int>, std::set<std::string>> held;
   for (const auto& reservation : schedule_.ledger().reservations()) {
-    reserved[reservation.device] += reservation.bytes;
+    reserved[reservation.device] += reservation.bytes + WeightsOn(reservation.device, *config::FindModel(legal_.plan, reservation.model), mapped);
     tenants[reservation.device].push_back(config::FindModel(legal_.plan, reservation.model));
-    held[{reservation.model, reservation.replica}] = reservation.device;
+    held[{reservation.model, reservation.replica}].insert(reservation.device);
   }
   for (const config::Device& device : legal_.plan.devices) {
     world_.Require(reserved[device.name] <= device.capacity(), device.name + ": " + FormatBytes(reserved[device.name]) +
                                                                    " reserved of " + FormatBytes(device.capacity()));
+    world_.Require(schedule_.ledger().Reserved(device.name) == reserved[device.name], device.name + ": the ledger adds up " +
+                   FormatBytes(schedule_.ledger().Reserved(device.name)) + ", and not " + FormatBytes(reserved[device.name]));
     const std::string broken = BrokenRule(legal_.plan, tenants[device.name]);
     world_.Require(broken.empty(), device.name + ": " + broken);
   }
   for (const auto& replica : replicas_) {
     const auto found = held.find({replica->assignment().model, replica->assignment().replica});
-    const bool holds = found != held.end() && found->second == replica->assignment().device;
+    const std::vector<std::string>& devices = replica->assignment().devices;
+    const bool holds = found != held.end();
+    world_.Require(!holds || found->second == std::set(devices.begin(), devices.end()),
+                   replica->life().who() + " has reservations elsewhere, or not on all of its devices");
     world_.Require(holds || !replica->occupies_device(),
-                   replica->life().who() + " is on " + replica->assignment().device + " without a reservation");
+                   replica->life().who() + " is on " + JoinDevices(replica->assignment()) + " without a reservation");
     world_.Require(!holds || replica->has_place(), replica->life().who() + " is at rest, but has a reservation");
     world_.Require(holds || !replica->has_place(), replica->life().who() + " comes back, but has lost its place");
   }
@@ -82,8 +104,9 @@ void Simulation::CheckLoads() {
   for (const auto& replica : replicas_) {
     const State state = replica->life().state();
     if (state != State::kStarting && state != State::kLoading) continue;
-    world_.Require(++loading[replica->assignment().device] == 1,
-                   "two replicas load on " + replica->assignment().device + ", one is " + replica->life().who());
+    for (const std::string& device : replica->assignment().devices) {
+      world_.Require(++loading[device] == 1, "two replicas load on " + device + ", one is " + replica->life().who());
+    }
   }
 }
 
@@ -105,16 +128,28 @@ void Simulation::CheckInstant() {
 launch::Turn Simulation::Obstacle(const launch::Life& life) {
   launch::Turn turn = schedule_.TurnOf(life);
   if (!turn.obstacle.empty()) return turn;
+  const auto loads = [&](const std::string& device) { return !schedule_.slots().Holder(device).empty(); };
+  if (std::ranges::any_of(life.assignment().devices, loads)) return {"its device is loading", false};
   const placement::Assignment& assignment = life.assignment();
-  if (!schedule_.slots().Holder(assignment.device).empty()) return {"its device is loading", false};
-  const placement::Ledger& ledger = schedule_.ledger();
   const auto own = [&](const auto& held) { return held.model == assignment.model && held.replica == assignment.replica; };
-  if (std::ranges::any_of(ledger.reservations(), own)) return {};  // it has kept its place
-  const bool fits = ledger.Capacity(assignment.device) - ledger.Reserved(assignment.device) >= assignment.memory;
-  if (!fits) return {"its device is full", true};
+  if (std::ranges::any_of(schedule_.ledger().reservations(), own)) return {};  // it has kept its place
+  for (const std::string& device : assignment.devices) {
+    if (launch::Turn there = ObstacleOn(device, life); !there.obstacle.empty()) return there;
+  }
+  return {};
+}
+
+launch::Turn Simulation::ObstacleOn(const std::string& device, const launch::Life& life) {
+  const placement::Ledger& ledger = schedule_.ledger();
+  std::set<std::string> mapped;
+  for (const auto& held : ledger.reservations()) {
+    if (held.device == device) WeightsOn(device, *config::FindModel(legal_.plan, held.model), mapped);
+  }
+  const Bytes need = life.assignment().memory + WeightsOn(device, life.model(), mapped);
+  if (ledger.Capacity(device) - ledger.Reserved(device) < need) return {"its device is full", true};
   std::vector<const config::Model*> tenants = {&life.model()};
   for (const auto& held : ledger.reservations()) {
-    if (held.device == assignment.device) tenants.push_back(config::FindModel(legal_.plan, held.model));
+    if (held.device == device) tenants.push_back(config::FindModel(legal_.plan, held.model));
   }
   return BrokenRule(legal_.plan, tenants).empty() ? launch::Turn{} : launch::Turn{"a rule is against it", true};
 }

@@ -60,7 +60,7 @@ void SimReplica::Entered() {
 
 Status SimReplica::Spawn() {
   world_.Require(process_ == nullptr, life_.who() + " starts a second process");
-  world_.Require(gone_, life_.who() + " starts a process while " + assignment_.device + " holds memory of the last");
+  world_.Require(gone_, life_.who() + " starts a process while " + JoinDevices(assignment_) + " holds memory of the last");
   news_.starts(*this);
   has_place_ = true;
   load_ended_ = exited_ = std::nullopt;
@@ -162,7 +162,9 @@ void SimReplica::CheckInstant() {
   Promise(!serves || incarnation_ > replaced_, "was to be restarted, and goes on");
   const bool comes = loads || state == State::kWaiting || state == State::kStopping;
   Promise(comes || !life_.turn_view().boot_turn, "keeps later waves waiting, and is not on its way");
-  const bool holds_turn = world_.schedule.slots().Holder(assignment_.device) == life_.who();
+  const auto turn_is_its = [&](const std::string& device) { return world_.schedule.slots().Holder(device) == life_.who(); };
+  const bool holds_turn = std::ranges::any_of(assignment_.devices, turn_is_its);
+  Promise(std::ranges::all_of(assignment_.devices, turn_is_its) == holds_turn, "has the turn of some of its devices");
   Promise(holds_turn || !loads, "loads without the device's turn");
   Promise(!holds_turn || loads || state == State::kStopping, "keeps the device's turn, and does not load");
 }

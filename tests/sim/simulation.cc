@@ -26,7 +26,7 @@ Simulation::Simulation(std::uint64_t seed, std::ostream* trace)
       news_{[this](const std::string& model) { Changed(model); },
             [this](SimReplica& replica) { CheckStart(replica); }} {
   for (const placement::Assignment& assignment : legal_.placement.assignments) {
-    world_.Say("plan: " + assignment.model + "/" + std::to_string(assignment.replica) + " on " + assignment.device +
+    world_.Say("plan: " + assignment.model + "/" + std::to_string(assignment.replica) + " on " + JoinDevices(assignment) +
                ", " + FormatBytes(assignment.memory) + ", wave " + std::to_string(assignment.wave));
     replicas_.push_back(std::make_unique<SimReplica>(world_, traffic_, assignment, news_));
   }

@@ -46,6 +46,7 @@ class Simulation {
   void CheckWaves();
   void CheckProxy(const std::string& model);
   launch::Turn Obstacle(const launch::Life& life);
+  launch::Turn ObstacleOn(const std::string& device, const launch::Life& life);
   void CheckRest();         // in the end
   void CheckRestOf(SimReplica& replica);
 

@@ -13,6 +13,7 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxReason = 8 * 1024;  // at most 6 times as long when escaped: below kMaxPacket
 constexpr std::size_t kMaxShortText = 256;
+constexpr std::size_t kMaxDevices = 64;
 constexpr std::size_t kMaxPath = 4096;
 constexpr std::size_t kMaxRoutes = 64;
 constexpr std::size_t kMaxBuckets = 128;
@@ -53,7 +54,7 @@ json ToJson(const StartMessage& m) {
           {"replica", m.replica},
           {"kind", m.kind},
           {"source", m.source},
-          {"device", m.device},
+          {"devices", m.devices},
           {"budget_bytes", m.budget_bytes},
           {"threads", m.threads},
           {"batch_max_tokens", m.batch_max_tokens},
@@ -69,7 +70,11 @@ ToWorker DecodeStart(Reader& in) {
   m.replica = in.Whole("replica", 0, 1'000'000);
   m.kind = in.Text("kind", kMaxShortText);
   m.source = in.Text("source", kMaxPath);
-  m.device = in.Text("device", kMaxShortText);
+  in.List("devices", kMaxDevices, [&](const json& device) {
+    const bool good = device.is_string() && device.get_ref<const std::string&>().size() <= kMaxShortText;
+    if (!good) return in.Wrong("devices", "a list of names of at most " + std::to_string(kMaxShortText) + " bytes");
+    m.devices.push_back(device.get<std::string>());
+  });
   m.budget_bytes = in.Whole("budget_bytes", std::uint64_t{0}, kMaxCount);
   m.threads = in.Whole("threads", 1, 65'536);
   m.batch_max_tokens = in.Whole("batch_max_tokens", 0, 1 << 30);

@@ -15,7 +15,7 @@
 
 namespace berth::protocol {
 
-inline constexpr int kProtocolVersion = 1;
+inline constexpr int kProtocolVersion = 2;
 inline constexpr std::size_t kMaxPacket = 64 * 1024;
 
 // The worker's inherited descriptors (DESIGN §7). 0 is /dev/null; 1 and 2 are log pipes.
@@ -31,7 +31,7 @@ struct StartMessage {
   int replica = 0;
   std::string kind;              // "embedding", "llm", "speech"
   std::string source;            // absolute path
-  std::string device;            // "cpu"
+  std::vector<std::string> devices;  // {"cpu"}; names of the plan, in the order of CUDA_VISIBLE_DEVICES
   std::uint64_t budget_bytes = 0;
   int threads = 1;
   int batch_max_tokens = 0;

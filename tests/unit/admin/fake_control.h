@@ -20,7 +20,7 @@ class FakeControl : public Control {
       for (int replica = 0; replica < model.replicas; ++replica) {
         status.replicas.push_back({});
         status.replicas.back().replica = replica;
-        status.replicas.back().device = "cpu";
+        status.replicas.back().devices = {"cpu"};
       }
       models.push_back(status);
     }

@@ -51,7 +51,7 @@ config::Plan PlanOf(std::vector<config::Device> devices) {
 
 std::vector<launch::ModelStatus> OneReplica(int pid = 10) {
   launch::ReplicaStatus replica;
-  replica.device = "gpu0";
+  replica.devices = {"gpu0"};
   replica.pid = pid;
   replica.memory = GiB(30);
   launch::ModelStatus model;

@@ -54,8 +54,8 @@ TEST(Render, ModelCountsItsReadyReplicas) {
 TEST(RenderLedger, SumsUpPerDevice) {
   const config::Plan plan = TestPlan();
   placement::Ledger ledger(plan);
-  ASSERT_TRUE(ledger.Reserve("cpu", "bge", 0, MiB(64)).has_value());
-  ASSERT_TRUE(ledger.Reserve("cpu", "bge", 1, MiB(64)).has_value());
+  ASSERT_TRUE(ledger.Reserve({"cpu"}, "bge", 0, MiB(64)).has_value());
+  ASSERT_TRUE(ledger.Reserve({"cpu"}, "bge", 1, MiB(64)).has_value());
   const Json json = RenderLedger(plan, ledger);
   EXPECT_EQ(json.at("devices").at(0).at("reserved_bytes"), MiB(128).count);
   EXPECT_EQ(json.at("devices").at(0).at("free_bytes"), (GiB(1) - MiB(128)).count);

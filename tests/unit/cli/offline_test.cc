@@ -170,7 +170,7 @@ TEST_F(Offline, PlanAsJsonHoldsNumbersInBytes) {
   EXPECT_EQ(json.at("ok"), true);
   EXPECT_EQ(json.at("assignments").size(), 2U);
   EXPECT_EQ(json.at("assignments").at(1),
-            Json::parse(R"({"model": "bge", "replica": 1, "device": "cpu", "memory_bytes": 1073741824,
+            Json::parse(R"({"model": "bge", "replica": 1, "devices": ["cpu"], "memory_bytes": 1073741824,
                             "threads": 1, "wave": 0, "start": "boot"})"));
   EXPECT_EQ(json.at("devices").at(0),
             Json::parse(R"({"name": "cpu", "memory_bytes": 4294967296, "reserved_bytes": 2147483648,

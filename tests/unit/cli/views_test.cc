@@ -9,9 +9,9 @@ const char* const kModels = R"([
   {"name":"bge","kind":"embedding","aliases":["small"],"state":"ready","reason":"","ready_replicas":1,
    "capabilities":{"kind":"embedding","context":512,"dimensions":384,"routes":[]},
    "replicas":[
-    {"replica":0,"state":"ready","reason":"ready","seconds_in_state":75.2,"pid":4711,"device":"cpu",
+    {"replica":0,"state":"ready","reason":"ready","seconds_in_state":75.2,"pid":4711,"devices":["cpu"],
      "memory_bytes":2147483648,"measured_bytes":104857600,"estimate_bytes":188743680,"stage":null,"fraction":null,"in_flight":3},
-    {"replica":1,"state":"loading","reason":"","seconds_in_state":2,"pid":null,"device":"cpu",
+    {"replica":1,"state":"loading","reason":"","seconds_in_state":2,"pid":null,"devices":["cpu"],
      "memory_bytes":2147483648,"measured_bytes":null,"estimate_bytes":null,"stage":"weights","fraction":0.4,"in_flight":0}]}])";
 
 TEST(ViewPs, ShowsEveryReplica) {

@@ -36,7 +36,7 @@ void DescribeModel(std::ostream& out, const Model& model) {
       << "  kind " << Name(model.kind) << "\n"
       << "  source " << model.source.string() << "\n"
       << "  aliases " << Join(model.aliases) << "\n"
-      << "  devices " << Join(model.devices) << "\n"
+      << "  devices " << Join(model.devices) << ", each replica on " << model.devices_per_replica << "\n"
       << "  memory " << model.memory.count << "\n"
       << "  threads " << model.threads << "\n"
       << "  replicas " << model.replicas << "\n"

@@ -56,6 +56,7 @@ class Lives {
     int wave = 0;
     Bytes memory = GiB(1);
     std::string device = "cpu";
+    std::string second = "";  // device
   };
   static constexpr Duration kGrace = std::chrono::seconds(20);
 
@@ -66,7 +67,7 @@ class Lives {
     schedule_ = std::make_unique<Schedule>(plan_);
     for (const Wish& wish : wishes) {
       hands_.push_back(std::make_unique<FakeHands>());
-      schedule_->Add({wish.name, 0, wish.device, wish.memory, 1, wish.wave}, 1, Life::kGoneLimit, *hands_.back(), now_);
+      schedule_->Add({wish.name, 0, Devices(wish), wish.memory, 1, wish.wave}, 1, Life::kGoneLimit, *hands_.back(), now_);
     }
   }
 
@@ -115,10 +116,14 @@ class Lives {
   }
 
  private:
+  static std::vector<std::string> Devices(const Wish& wish) {
+    return wish.second.empty() ? std::vector{wish.device} : std::vector{wish.device, wish.second};
+  }
   static config::Model Model(const Wish& wish) {
     config::Model model;
     model.name = wish.name;
-    model.devices = {wish.device};
+    model.devices = Devices(wish);
+    model.devices_per_replica = static_cast<int>(model.devices.size());
     model.memory = wish.memory;
     model.threads = model.replicas = 1;
     model.load_stall = model.health_stall = std::chrono::minutes(1);

@@ -14,6 +14,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 constexpr const char* kUuid = "GPU-5f1c2a3b-1";
+constexpr const char* kSecond = "GPU-5f1c2a3b-2";
 
 // A GPU of 80 GiB called gpu0, beside the CPU; a test moves time and says what NVML reads.
 class GpuPlaceTest : public testing::Test {
@@ -34,9 +35,21 @@ class GpuPlaceTest : public testing::Test {
     inventory.gpus = {std::move(gpu)};
     latest_ = std::make_shared<const gpu::Inventory>(std::move(inventory));
   }
+  // The same of two GPUs, gpu0 and gpu1, by what each holds.
+  void ReadTwo(std::vector<gpu::Process> first, std::vector<gpu::Process> second) {
+    Read({}, std::move(first));
+    gpu::Inventory inventory = *latest_;
+    inventory.gpus.push_back(inventory.gpus.front());
+    inventory.gpus[1].uuid = kSecond;
+    inventory.gpus[1].processes = std::move(second);
+    for (gpu::Gpu& gpu : inventory.gpus) {
+      for (const gpu::Process& process : *gpu.processes) gpu.memory->used += *process.used;
+    }
+    latest_ = std::make_shared<const gpu::Inventory>(std::move(inventory));
+  }
   void Reserve(const std::string& model, Bytes bytes) { reservations_.push_back({"gpu0", model, 0, bytes}); }
   GpuPlace PlaceOf(const std::string& model, Bytes bytes, const std::string& device = "gpu0") {
-    return {gpus_, {model, 0, device, bytes, 1, 0}};
+    return {gpus_, {model, 0, {device}, bytes, 1, 0}};
   }
   void Start(GpuPlace& place, const std::string& model, Bytes bytes, int pid) {
     Reserve(model, bytes);
@@ -46,7 +59,7 @@ class GpuPlaceTest : public testing::Test {
 
   TimePoint now_ = TimePoint{} + std::chrono::hours(1);
   std::shared_ptr<const gpu::Inventory> latest_;
-  const GpuSource source_{{{"gpu0", kUuid}}, [this] { return latest_; }};
+  const GpuSource source_{{{"gpu0", kUuid}, {"gpu1", kSecond}}, [this] { return latest_; }};
   std::vector<placement::Ledger::Reservation> reservations_;
   Gpus gpus_{source_, reservations_};
 };
@@ -120,6 +133,26 @@ TEST_F(GpuPlaceTest, OnceOnePidWasListedAllAreWaitedForByPid) {
   bge.Reaped(now_);  // before it opened the device
   Read(GiB(60), {{10, GiB(40), ""}, {4711, GiB(20), ""}});
   EXPECT_TRUE(bge.Gone()) << "though somebody else grew";
+}
+
+TEST_F(GpuPlaceTest, AReplicaOnTwoGpusNeedsRoomOnBothAndIsGoneOnceBothHaveLetGo) {
+  GpuPlace chat(gpus_, {"chat", 0, {"gpu0", "gpu1"}, GiB(40), 1, 0});
+  EXPECT_THAT(chat.uuids(), ElementsAre(kUuid, kSecond));
+  ReadTwo({}, {{4711, GiB(41), "python3"}});
+  EXPECT_THAT(chat.Objection(now_), HasSubstr("pid 4711 (python3) with 41 GiB"));
+  ReadTwo({}, {});
+  EXPECT_EQ(chat.Objection(now_), "");
+  chat.Begins();
+  chat.Runs(10);
+  ReadTwo({{10, GiB(40), ""}}, {{10, GiB(40), ""}});
+  chat.Look();
+  chat.Reaped(now_);
+  ReadTwo({}, {{10, GiB(40), ""}});
+  EXPECT_FALSE(chat.Gone()) << "the second holds its memory";
+  ReadTwo({{10, GiB(40), ""}}, {});
+  EXPECT_FALSE(chat.Gone()) << "the first does";
+  ReadTwo({}, {});
+  EXPECT_TRUE(chat.Gone());
 }
 
 TEST_F(GpuPlaceTest, WhatCouldNotBeStartedIsGone) {

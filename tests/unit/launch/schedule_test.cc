@@ -30,6 +30,32 @@ TEST(Schedule, OneLoadsAfterAnotherOnADevice) {
   EXPECT_EQ(lives.life("chat").state(), State::kStarting);
 }
 
+TEST(Schedule, AReplicaOnTwoDevicesWaitsForBothTurnsAndHoldsBoth) {
+  Lives lives({{"bge", 0, GiB(1), "other"}, {"chat", 0, GiB(3), "cpu", "other"}, {"tts"}});
+  lives.schedule().Boot(lives.now());
+  lives.Look();
+  EXPECT_EQ(lives.life("chat").reason(), "waits for bge/0, which loads on other");
+  EXPECT_EQ(lives.life("tts").state(), State::kStarting) << "the turn of one device is not held while it waits for the other";
+  for (const char* model : {"tts", "bge"}) {
+    lives.Hello(model);
+    lives.Ready(model);
+  }
+  lives.Look();
+  EXPECT_EQ(lives.life("chat").state(), State::kStarting);
+  EXPECT_EQ(lives.schedule().slots().Holder("cpu"), "chat/0");
+  EXPECT_EQ(lives.schedule().slots().Holder("other"), "chat/0");
+  EXPECT_EQ(lives.schedule().ledger().Reserved("cpu"), GiB(4));
+  EXPECT_EQ(lives.schedule().ledger().Reserved("other"), GiB(4));
+  lives.Hello("chat");
+  lives.Ready("chat");
+  EXPECT_EQ(lives.schedule().slots().Holder("cpu"), "");
+  EXPECT_EQ(lives.schedule().slots().Holder("other"), "");
+  ASSERT_TRUE(lives.schedule().Stop("chat", lives.now()));
+  lives.End("chat", kExit);
+  EXPECT_EQ(lives.schedule().ledger().Reserved("cpu"), GiB(1));
+  EXPECT_EQ(lives.schedule().ledger().Reserved("other"), GiB(1));
+}
+
 TEST(Schedule, WithoutMemoryALifeWaitsWithoutHopeUntilThereIsSome) {
   Lives lives({{"bge", 0, GiB(3)}, {"chat", 0, GiB(2)}});
   lives.Serve("bge");

@@ -16,6 +16,8 @@ using config::Kind;
 using testing::Numbered;
 using testing::PlanBuilder;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // "bge/0 cpu wave 0" for each assignment, in order.
 std::vector<std::string> Lines(const config::Plan& plan) {
@@ -24,7 +26,7 @@ std::vector<std::string> Lines(const config::Plan& plan) {
   if (placement == nullptr) return {"refused: " + std::get<std::vector<Refusal>>(placed).front().message};
   std::vector<std::string> lines;
   for (const Assignment& a : placement->assignments) {
-    lines.push_back(a.model + "/" + std::to_string(a.replica) + " " + a.device + " wave " + std::to_string(a.wave));
+    lines.push_back(a.model + "/" + std::to_string(a.replica) + " " + JoinDevices(a) + " wave " + std::to_string(a.wave));
   }
   return lines;
 }
@@ -121,6 +123,84 @@ TEST(Place, ManualModelGetsTheFreestDeviceButTakesNoRoom) {
 TEST(Place, ReplicasOfAManualModelDoNotCrowdEachOther) {
   EXPECT_THAT(Lines(PlanBuilder().Device("d0", GiB(4)).Device("d1", GiB(5)).Model("by-hand", GiB(2), 2).Manual()),
               ElementsAre("by-hand/0 d1 wave 0", "by-hand/1 d1 wave 0"));
+}
+
+// ---- replicas on several devices
+
+TEST(Place, AReplicaOnSeveralDevicesTakesItsMemoryOnEach) {
+  const config::Plan plan = PlanBuilder().Device("gpu0", GiB(80)).Device("gpu1", GiB(80)).Device("gpu2", GiB(40))
+                                .Model("chat", GiB(60)).DevicesPerReplica(2).Model("bge", GiB(30));
+  EXPECT_THAT(Lines(plan), ElementsAre("chat/0 gpu0, gpu1 wave 0", "bge/0 gpu2 wave 0"));
+  EXPECT_THAT(Format(plan, std::get<Placement>(Place(plan))), HasSubstr("gpu1      60 GiB  80 GiB  20 GiB"));
+}
+
+TEST(Place, SeveralDevicesOfAReplicaAreDistinctEvenWhereOneHasRoomForAll) {
+  EXPECT_THAT(Refusals(PlanBuilder().Device("gpu0", GiB(80)).Device("gpu1", GiB(5)).Model("chat", GiB(10)).DevicesPerReplica(2)),
+              ElementsAre("model \"chat\": replica 0 fits nowhere: it needs 10 GiB on each of 2 devices; gpu0 would take it; "
+                          "gpu1 has 5 GiB of 5 GiB free, 5 GiB missing; lower its memory to the 5 GiB free on gpu1, "
+                          "or give it start: manual"));
+}
+
+TEST(Place, ReplicasOnSeveralDevicesAreSearchedForToo) {
+  // In load order a/0 takes gpu0 and gpu1, which b needs.
+  EXPECT_THAT(Lines(PlanBuilder().Device("gpu0", GiB(80)).Device("gpu1", GiB(80)).Device("gpu2", GiB(60)).Device("gpu3", GiB(60))
+                        .Model("a", GiB(50)).DevicesPerReplica(2).Model("b", GiB(70)).DevicesPerReplica(2)),
+              ElementsAre("a/0 gpu2, gpu3 wave 0", "b/0 gpu0, gpu1 wave 0"));
+}
+
+TEST(Place, WhatIsTogetherOnSeveralDevicesHasTheSameOnes) {
+  EXPECT_THAT(Lines(PlanBuilder().Device("gpu0", GiB(10)).Device("gpu1", GiB(20)).Device("gpu2", GiB(20))
+                        .Model("a", GiB(8)).DevicesPerReplica(2).Model("b", GiB(8)).DevicesPerReplica(2).Together({"a", "b"})),
+              ElementsAre("a/0 gpu1, gpu2 wave 0", "b/0 gpu1, gpu2 wave 0"));
+}
+
+TEST(Place, ByHandAReplicaOnSeveralDevicesGetsDistinctOnes) {
+  EXPECT_THAT(Lines(PlanBuilder().Device("gpu0", GiB(80)).Device("gpu1", GiB(20)).Model("a", GiB(10)).DevicesPerReplica(2).Manual()),
+              ElementsAre("a/0 gpu0, gpu1 wave 0"));
+}
+
+// ---- what is started by hand and could never run
+
+TEST(Place, AModelByHandThatIsLargerThanEachOfItsDevicesIsRefused) {
+  EXPECT_THAT(Refusals(PlanBuilder().Device("gpu0", GiB(40)).Device("gpu1", GiB(80)).Model("big", GiB(81)).Manual()),
+              ElementsAre("model \"big\": it can never be started: each replica needs 81 GiB; gpu0 has 40 GiB in all; "
+                          "gpu1 has 80 GiB in all; lower its memory, or add other devices to its `devices`"));
+  EXPECT_THAT(Refusals(PlanBuilder().Device("gpu0", GiB(40)).Device("gpu1", GiB(80)).Model("big", GiB(80)).Manual()), IsEmpty());
+  EXPECT_THAT(Refusals(PlanBuilder().Device("gpu0", GiB(40)).Device("gpu1", GiB(80)).Model("big", GiB(50)).DevicesPerReplica(2).Manual()),
+              ElementsAre(HasSubstr("needs 50 GiB on each of 2 devices")));
+}
+
+TEST(Place, AModelByHandOnAGpuWhoseSizeIsNotKnownHereIsLeftToTheDaemon) {
+  EXPECT_THAT(Refusals(PlanBuilder().Device("gpu0", Bytes{}).Model("big", GiB(81)).Manual()), IsEmpty());
+}
+
+// ---- weights that several replicas map
+
+TEST(Place, MappedWeightsAreChargedOnceForAllThatMapThem) {
+  const config::Plan plan = PlanBuilder().Device("cpu", GiB(9)).Model("a", GiB(1), 2).Maps("file", GiB(3)).Model("b", GiB(1)).Maps("file", GiB(3))
+                                .Model("c", GiB(1)).Maps("other", GiB(2));
+  EXPECT_EQ(Lines(plan).size(), 4U);
+  EXPECT_EQ(Format(plan, std::get<Placement>(Place(plan))),
+            "WAVE  REPLICA        DEVICE  MEMORY  THREADS  START\n"
+            "   0  a/0            cpu      1 GiB        1  boot\n"
+            "   0  a/1            cpu      1 GiB        1  boot\n"
+            "   0  b/0            cpu      1 GiB        1  boot\n"
+            "   0  c/0            cpu      1 GiB        1  boot\n"
+            "      a, b: weights  cpu      3 GiB           shared\n"
+            "      c: weights     cpu      2 GiB           shared\n"
+            "\n"
+            "DEVICE  RESERVED     OF  FREE  THREADS\n"
+            "cpu        9 GiB  9 GiB   0 B  4 of 4\n");
+}
+
+TEST(Place, WeightsThatAreMissingAreNamedInTheRefusal) {
+  EXPECT_THAT(Refusals(PlanBuilder().Device("cpu", GiB(8)).Model("a", GiB(2)).Maps("file", GiB(3)).Model("b", GiB(2)).Maps("other", GiB(2))),
+              ElementsAre("model \"b\": replica 0 fits nowhere: it needs 2 GiB; cpu has 3 GiB of 8 GiB free (a 2 GiB, weights of a 3 GiB), "
+                          "1 GiB missing (its weights would take 2 GiB); lower its memory to the 1 GiB free on cpu, or give it start: manual"));
+}
+
+TEST(Place, OnAGpuNothingIsShared) {
+  EXPECT_EQ(Lines(PlanBuilder().Device("gpu0", GiB(2)).Model("a", GiB(1), 2).Maps("file", GiB(3))).size(), 2U);
 }
 
 TEST(Waves, KindsLoadInTheOrderOfTheRules) {
@@ -221,7 +301,7 @@ TEST(Place, RandomPlansNeverOverfillADeviceAndNeverLoadBeforeADependency) {
     std::size_t replicas = 0;
     for (const Assignment& a : placement->assignments) {
       waves[a.model] = a.wave;
-      if (config::FindModel(plan, a.model)->start == config::Start::kBoot) used[a.device] += a.memory;
+      if (config::FindModel(plan, a.model)->start == config::Start::kBoot) used[a.devices.at(0)] += a.memory;
     }
     for (const config::Device& device : plan.devices) ASSERT_LE(used[device.name], device.memory);
     for (const config::Model& model : plan.models) {

@@ -41,6 +41,15 @@ class PlanBuilder {
     plan_.models.back().devices = std::move(devices);
     return *this;
   }
+  PlanBuilder& DevicesPerReplica(int devices) {
+    plan_.models.back().devices_per_replica = devices;
+    return *this;
+  }
+  PlanBuilder& Maps(std::string weights, Bytes bytes) {
+    plan_.models.back().weights = std::move(weights);
+    plan_.models.back().mapped = bytes;
+    return *this;
+  }
   PlanBuilder& After(std::vector<std::string> after) {
     plan_.models.back().after = std::move(after);
     return *this;

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstdio>
 #include <map>
 #include <random>
+#include <set>
 
 #include "supervisor/placement/ledger.h"
 #include "supervisor/placement/placement.h"
@@ -28,7 +30,7 @@ std::vector<std::string> Lines(const config::Plan& plan) {
   if (placement == nullptr) return {"refused: " + std::get<std::vector<Refusal>>(placed).front().message};
   std::vector<std::string> lines;
   for (const Assignment& a : placement->assignments) {
-    lines.push_back(a.model + "/" + std::to_string(a.replica) + " " + a.device);
+    lines.push_back(a.model + "/" + std::to_string(a.replica) + " " + JoinDevices(a));
   }
   return lines;
 }
@@ -114,15 +116,15 @@ TEST(Search, ReplicasThatAreStartedByHandGoWhereTheyCanAllRun) {
 TEST(Ledger, RulesHoldForWhatIsStartedByHandToo) {
   const config::Plan plan = TwoGpus().Model("chat", GiB(8)).Exclusive().Model("bge", GiB(1));
   Ledger ledger(plan);
-  ASSERT_TRUE(ledger.Reserve("gpu0", "bge", 0, GiB(1)));
-  const Status refused = ledger.Reserve("gpu0", "chat", 0, GiB(8));
+  ASSERT_TRUE(ledger.Reserve({"gpu0"}, "bge", 0, GiB(1)));
+  const Status refused = ledger.Reserve({"gpu0"}, "chat", 0, GiB(8));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::kConflict);
   EXPECT_EQ(refused.error().message, "model \"chat\": replica 0 may not join those on gpu0: chat is exclusive, and bge/0 is "
                                      "there; stop that one, or change the rule");
   ledger.Release("bge", 0);
-  EXPECT_TRUE(ledger.Reserve("gpu0", "chat", 0, GiB(8)));
-  EXPECT_FALSE(ledger.Reserve("gpu0", "bge", 0, GiB(1)));
+  EXPECT_TRUE(ledger.Reserve({"gpu0"}, "chat", 0, GiB(8)));
+  EXPECT_FALSE(ledger.Reserve({"gpu0"}, "bge", 0, GiB(1)));
 }
 
 // ---- against a search that knows no shortcuts
@@ -137,54 +139,90 @@ config::Plan RandomPlan(std::mt19937& random) {
     builder.Model(Numbered("m", m), GiB(1 + random() % 3), 1 + upto(2)).Kind(static_cast<Kind>(upto(3)));
     if (upto(5) == 0) builder.Exclusive();
     if (upto(3) == 0) builder.Pack();
-    if (upto(4) == 0) builder.On({Numbered("d", upto(static_cast<unsigned>(devices)))});
+    if (upto(4) == 0) {
+      builder.On({Numbered("d", upto(static_cast<unsigned>(devices)))});
+    } else if (devices > 1 && upto(3) == 0) {
+      builder.DevicesPerReplica(2);
+    }
   }
   if (upto(3) == 0) builder.MostPerDevice(static_cast<Kind>(upto(3)), 1 + upto(2));
   if (models > 1 && upto(2) == 0) builder.Apart({"m0", "m1"});
-  if (models > 2 && upto(2) == 0) builder.Together({"m1", "m2"});
-  return builder;
+  config::Plan plan = builder;
+  if (models > 2 && plan.models[1].devices_per_replica == plan.models[2].devices_per_replica && upto(2) == 0) {
+    plan.rules.together.push_back({"m1", "m2"});
+  }
+  return plan;
 }
 
-// Whether these places keep every rule, written as the rules are spoken.
-bool Lawful(const config::Plan& plan, const std::vector<Assignment>& all) {
-  std::map<std::string, Bytes> used;
-  const auto model = [&](const Assignment& a) -> const config::Model& { return *config::FindModel(plan, a.model); };
-  const auto both_in = [](const std::vector<std::string>& list, const Assignment& a, const Assignment& b) {
-    return a.model != b.model && std::ranges::count(list, a.model) + std::ranges::count(list, b.model) == 2;
-  };
+// Whether those on one device may share it, and have room, written as the rules are spoken.
+bool LawfulOn(const config::Device& device, const config::Plan& plan, const std::vector<Assignment>& all) {
+  Bytes used;
+  std::map<Kind, int> kinds;
+  std::set<std::string> models;
+  int count = 0;
+  bool exclusive = false;
   for (const Assignment& a : all) {
-    used[a.device] += a.memory;
-    if (std::ranges::find(model(a).devices, a.device) == model(a).devices.end()) return false;
-    int of_kind = 0;
+    if (!IsOn(a, device.name)) continue;
+    const config::Model& model = *config::FindModel(plan, a.model);
+    if (std::ranges::find(model.devices, device.name) == model.devices.end()) return false;
+    used += a.memory;
+    ++kinds[model.kind];
+    models.insert(a.model);
+    ++count;
+    exclusive |= model.sharing == config::Sharing::kExclusive;
+  }
+  for (const auto& list : plan.rules.apart) {
+    if (std::ranges::count_if(list, [&](const std::string& model) { return models.contains(model); }) > 1) return false;
+  }
+  for (const auto& [kind, most] : plan.rules.max_per_device) {
+    if (kinds[kind] > most) return false;
+  }
+  return used <= device.capacity() && (count <= 1 || !exclusive);
+}
+
+bool Lawful(const config::Plan& plan, const std::vector<Assignment>& all) {
+  const auto devices = [](const Assignment& a) { return std::set<std::string>(a.devices.begin(), a.devices.end()); };
+  for (const Assignment& a : all) {
+    if (std::ssize(devices(a)) != config::FindModel(plan, a.model)->devices_per_replica) return false;
     for (const Assignment& b : all) {
-      const bool same = &a == &b, neighbours = a.device == b.device;
-      of_kind += neighbours && model(a).kind == model(b).kind;
-      if (!same && neighbours && model(a).sharing == config::Sharing::kExclusive) return false;
-      for (const auto& list : plan.rules.apart) {
-        if (neighbours && both_in(list, a, b)) return false;
-      }
       for (const auto& list : plan.rules.together) {
-        if (!neighbours && a.replica == b.replica && both_in(list, a, b)) return false;
+        const bool both = std::ranges::count(list, a.model) + std::ranges::count(list, b.model) == 2;
+        if (both && a.replica == b.replica && devices(a) != devices(b)) return false;
       }
     }
-    const auto most = plan.rules.max_per_device.find(model(a).kind);
-    if (most != plan.rules.max_per_device.end() && of_kind > most->second) return false;
   }
-  return std::ranges::all_of(plan.devices, [&](const auto& d) { return used[d.name] <= d.capacity(); });
+  return std::ranges::all_of(plan.devices, [&](const config::Device& d) { return LawfulOn(d, plan, all); });
+}
+
+// All sets of `count` devices.
+std::vector<std::vector<std::string>> Sets(const config::Plan& plan, int count) {
+  std::vector<std::vector<std::string>> sets;
+  for (unsigned bits = 0; bits < 1U << plan.devices.size(); ++bits) {
+    if (std::popcount(bits) != count) continue;
+    sets.emplace_back();
+    for (std::size_t d = 0; d < plan.devices.size(); ++d) {
+      if ((bits >> d & 1) != 0) sets.back().push_back(plan.devices[d].name);
+    }
+  }
+  return sets;
 }
 
 // Every way to place every replica.
 bool SomePlacementExists(const config::Plan& plan) {
   std::vector<Assignment> all;
+  std::vector<std::vector<std::vector<std::string>>> choices;
   for (const config::Model& model : plan.models) {
-    for (int r = 0; r < model.replicas; ++r) all.push_back({model.name, r, plan.devices[0].name, model.memory, 1, 0});
+    for (int r = 0; r < model.replicas; ++r) {
+      all.push_back({model.name, r, {}, model.memory, 1, 0});
+      choices.push_back(Sets(plan, model.devices_per_replica));
+    }
   }
   std::vector<std::size_t> at(all.size());
   for (;;) {
-    for (std::size_t i = 0; i < all.size(); ++i) all[i].device = plan.devices[at[i]].name;
+    for (std::size_t i = 0; i < all.size(); ++i) all[i].devices = choices[i][at[i]];
     if (Lawful(plan, all)) return true;
     std::size_t i = 0;
-    while (i < at.size() && ++at[i] == plan.devices.size()) at[i++] = 0;
+    while (i < at.size() && ++at[i] == choices[i].size()) at[i++] = 0;
     if (i == at.size()) return false;
   }
 }

@@ -23,7 +23,7 @@ TEST(Control, StartRoundTrips) {
   m.replica = 1;
   m.kind = "embedding";
   m.source = "/models/bge";
-  m.device = "cpu";
+  m.devices = {"gpu0", "gpu1"};
   m.budget_bytes = 5ULL << 30;
   m.threads = 4;
   m.batch_max_tokens = 16384;
@@ -38,7 +38,7 @@ TEST(Control, StartRoundTrips) {
   EXPECT_EQ(back.replica, 1);
   EXPECT_EQ(back.kind, m.kind);
   EXPECT_EQ(back.source, m.source);
-  EXPECT_EQ(back.device, "cpu");
+  EXPECT_EQ(back.devices, m.devices);
   EXPECT_EQ(back.budget_bytes, m.budget_bytes);
   EXPECT_EQ(back.threads, 4);
   EXPECT_EQ(back.batch_max_tokens, 16384);

@@ -58,7 +58,7 @@ TEST_F(ControlLinkTest, TheFirstMessageMustBeAStart) {
   start.name = "m";
   start.kind = "embedding";
   start.source = "/m";
-  start.device = "cpu";
+  start.devices = {"cpu"};
   start.budget_bytes = 1;
   start.batch_max_tokens = 16;
   start.max_body_bytes = 1024;
