@@ -54,6 +54,24 @@ function(berth_library NAME)
     BOOST_ASIO_DISABLE_BOOST_REGEX)
 endfunction()
 
+# berth_kernel_flags(folder): what the compiler is told about the folder's isa_*.cc. Products and sums stay apart but where
+# the source says otherwise, since results may not depend on how a loop was compiled.
+function(berth_kernel_flags DIR)
+  set(avx2 -mavx2 -mfma)
+  set(avx512 ${avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl)
+  # g++ 12 takes the undefined registers of its own intrinsics for uses of them (GCC bug 105593).
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    list(APPEND avx512 -Wno-uninitialized -Wno-maybe-uninitialized)
+  endif()
+  foreach(isa generic avx2 avx512)
+    set(flags -ffp-contract=off)
+    if(CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64 AND NOT isa STREQUAL generic)
+      list(APPEND flags ${${isa}})
+    endif()
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/${DIR}/isa_${isa}.cc PROPERTIES COMPILE_OPTIONS "${flags}")
+  endforeach()
+endfunction()
+
 # berth_torch_library(NAME DIRS folders... LINKS targets...): the folders that include torch, behind one
 # precompiled header (libtorch's headers cost seconds per file).
 function(berth_torch_library NAME)

@@ -56,10 +56,10 @@ def shapes(config, ranking):
 
 def span(name, shape):
     """From where to where values are drawn: wide enough that every part of the arithmetic can be told by the result."""
-    norm = "LayerNorm" in name or "layer_norm" in name
+    norm = "LayerNorm" in name or "layer_norm" in name or name.endswith("norm.weight")
     if "relative" in name:
         return -2, 2
-    if "embeddings.weight" in name:
+    if "embeddings.weight" in name or "embed_tokens" in name:
         return -1, 1
     if norm and name.endswith("weight"):
         return 0.6, 1.4

@@ -1,5 +1,5 @@
-// A decoder (a causal language model) that is loaded and can be asked: the torch-free face of weights/, models/ and
-// kernels/ for models of kind llm, as encoder.h is for encoders. It computes logits over a paged KV cache and decides
+// A decoder (a causal language model) that is loaded and can be asked: the face of worker/decoder for models of kind
+// llm, as encoder.h is that of models/ for encoders. It computes logits over a paged KV cache and decides
 // nothing: which tokens run together, which blocks are whose, and what is sampled are the callers' business
 // (generator.h). Forward() runs on one thread at a time; the plain questions may be asked from any thread.
 #pragma once
@@ -15,6 +15,8 @@
 
 #include "supervisor/base/bytes.h"
 #include "supervisor/base/result.h"
+#include "worker/checkpoint/decoder_config.h"
+#include "worker/metering/budget.h"
 
 namespace berth::engine {
 
@@ -25,12 +27,7 @@ inline constexpr int kMostLogitRows = 64;
 
 using BlockId = std::int32_t;
 
-// How weights are kept and multiplied. Sums are in float32 in any case.
-enum class DecoderDtype {
-  kAuto,  // as in the checkpoint: F16 is widened to float32 on the CPU, BF16 stays
-  kFloat32,
-  kBfloat16,
-};
+using checkpoint::DecoderDtype;
 
 // Some consecutive tokens of one sequence, whose keys and values are written by this pass. Those of the positions
 // before are in the blocks already.
@@ -52,7 +49,7 @@ class Decoder {
   // row is bitwise the same whatever runs beside it, however its sequence was cut into slices, and whichever blocks
   // it has. Errors: kInvalid (an id, a position, a block, a number of rows out of range), kUnavailable (the budget
   // refused memory; the cache is as before, but for the slices' own positions), kExhausted (the machine has no
-  // memory), kInternal (logits that are no finite numbers; anything else libtorch says).
+  // memory), kInternal (logits that are no finite numbers).
   virtual Status Forward(std::span<const Slice> slices, std::span<const float>& logits) = 0;
 
   // (Re)makes the cache of `blocks` blocks, whose contents are then undefined. Between passes. Errors: kExhausted.
@@ -71,8 +68,9 @@ struct DecoderOptions {
   DecoderDtype dtype = DecoderDtype::kAuto;
   std::int64_t context = 0;              // the served context, which chooses longrope's factors; 0: the model's
   int threads = 1;                       // compute threads of Forward(), the calling one among them
-  Bytes budget;                          // of private memory
-  std::function<void(double)> progress;  // 0 … 1 of the load, on the calling thread
+  Bytes budget = {};                     // of private memory, for the weights
+  Budget* meter = nullptr;               // counts all private memory, and outlives the decoder; none: nobody counts
+  std::function<void(double)> progress = nullptr;  // 0 … 1 of the load, on the calling thread
 };
 
 // Reads the Hugging Face directory `dir`. Errors: kInvalid or kNotFound (the model is wrong or not supported; names

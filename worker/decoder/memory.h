@@ -1,0 +1,36 @@
+// Private memory of a decoder: whole pages from the kernel, zeroed, given back as this dies, and counted by the worker's
+// budget from the first to the last. For what is large: weights that were converted, the KV cache, activations.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "supervisor/base/bytes.h"
+#include "supervisor/base/result.h"
+#include "worker/metering/budget.h"
+
+namespace berth::decoder {
+
+class Memory {
+ public:
+  Memory() = default;
+  // `meter` may be null: nobody counts. Errors: kUnavailable (the budget refuses), kExhausted (the machine has no more).
+  static Result<Memory> Make(Bytes bytes, engine::Budget* meter);
+  Memory(Memory&& other) noexcept;
+  Memory& operator=(Memory&& other) noexcept;
+  ~Memory() { Release(); }
+
+  template <class T>
+  T* as() const { return static_cast<T*>(data_); }
+  std::size_t size() const { return size_; }
+
+ private:
+  void Release();
+
+  void* data_ = nullptr;
+  std::size_t size_ = 0;
+  std::unique_ptr<engine::Charge> charge_;  // behind the pages, so that the count is never below what is held
+};
+
+}  // namespace berth::decoder

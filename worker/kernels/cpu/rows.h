@@ -1,0 +1,90 @@
+// What is done to one row of numbers: norms, activations, conversions. Elements go through the same steps wherever in
+// the row they stand, whole vectors or what is left at the end. For files of isa.h only.
+#pragma once
+
+#include <cstdint>
+
+namespace berth::kernels::cpu {
+namespace {
+
+// Calls body(i, n) for each whole vector of [0, count) with n = 0, then for the rest with its length n.
+template <class S, class Body>
+inline __attribute__((always_inline)) void ForVectors(std::int64_t count, const Body& body) {
+  std::int64_t i = 0;
+  for (; i + S::kLanes <= count; i += S::kLanes) body(i, 0);
+  if (i < count) body(i, static_cast<int>(count - i));
+}
+
+template <class S, class T>
+inline typename S::F LoadAt(const T* x, int some) {
+  return some == 0 ? S::Load(x) : S::LoadSome(x, some);
+}
+template <class S>
+inline void StoreAt(float* y, typename S::F value, int some) {
+  if (some == 0) S::Store(y, value);
+  else S::StoreSome(y, value, some);
+}
+
+// e^x within 2 ulp for −87 ≤ x ≤ 88, and the value at the nearer bound beyond; NaN stays NaN. x = n · ln 2 + r with
+// |r| ≤ ln 2 / 2, the two parts of ln 2 as in Cody and Waite (1980), and Taylor's series for r.
+template <class S>
+inline typename S::F Exp(typename S::F x) {
+  // The second operand of Max and Min survives when it is NaN.
+  x = S::Max(S::Set(-87.0f), S::Min(S::Set(88.0f), x));
+  const auto n = S::Round(S::Mul(x, S::Set(1.44269504f)));
+  auto r = S::Fma(n, S::Set(-0.693359375f), x);
+  r = S::Fma(n, S::Set(2.12194440e-4f), r);
+  constexpr float kSeries[] = {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
+  auto p = S::Set(1.0f / 5040);
+  for (const float coefficient : kSeries) p = S::Fma(p, r, S::Set(coefficient));
+  return S::Mul(p, S::PowerOfTwo(n));
+}
+
+template <class S>
+inline float ExpOne(float x) {
+  alignas(64) float values[S::kLanes];
+  S::Store(values, Exp<S>(S::Set(x)));
+  return values[0];
+}
+
+template <class S>
+void RmsNormRow(const float* x, std::int64_t width, const float* weight, float eps, float* y) {
+  auto squares = S::Zero();
+  ForVectors<S>(width, [&](std::int64_t i, int some) {
+    const auto value = LoadAt<S>(x + i, some);
+    squares = S::Fma(value, value, squares);
+  });
+  float sum[4];
+  S::Sum4(squares, S::Zero(), S::Zero(), S::Zero(), sum);
+  const auto scale = S::Set(1.0f / __builtin_sqrtf(sum[0] / static_cast<float>(width) + eps));
+  ForVectors<S>(width, [&](std::int64_t i, int some) {
+    StoreAt<S>(y + i, S::Mul(S::Mul(LoadAt<S>(x + i, some), scale), LoadAt<S>(weight + i, some)), some);
+  });
+}
+
+template <class S>
+void SiluMulRow(float* gate, const float* up, std::int64_t count) {
+  const auto one = S::Set(1.0f);
+  ForVectors<S>(count, [&](std::int64_t i, int some) {
+    const auto x = LoadAt<S>(gate + i, some);
+    const auto silu = S::Div(x, S::Add(one, Exp<S>(S::Sub(S::Zero(), x))));
+    StoreAt<S>(gate + i, S::Mul(silu, LoadAt<S>(up + i, some)), some);
+  });
+}
+
+template <class S>
+void WidenRow(const std::uint16_t* x, std::int64_t count, float* y) {
+  ForVectors<S>(count, [&](std::int64_t i, int some) { StoreAt<S>(y + i, LoadAt<S>(x + i, some), some); });
+}
+
+inline void NarrowRow(const float* x, std::int64_t count, std::uint16_t* y) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::uint32_t bits;
+    __builtin_memcpy(&bits, x + i, sizeof bits);
+    const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;  // rounding could carry it into the sign
+    y[i] = static_cast<std::uint16_t>(nan ? (bits >> 16) | 0x40u : (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+  }
+}
+
+}  // namespace
+}  // namespace berth::kernels::cpu
