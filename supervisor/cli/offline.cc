@@ -6,6 +6,7 @@
 
 #include "config/parse.h"
 #include "supervisor/base/exit_code.h"
+#include "supervisor/cli/gpu_sizes.h"
 #include "supervisor/placement/estimate.h"
 #include "supervisor/placement/placement.h"
 
@@ -25,6 +26,7 @@ struct Report {
   std::vector<Refusal> refusals;
   Placement placement;
   placement::Estimates estimates;
+  std::vector<std::string> unknown;  // what this machine could not tell
 
   Exit exit() const {
     if (!mistakes.list.empty()) return Exit::kBadPlan;
@@ -39,7 +41,7 @@ bool HasAllBudgets(const config::Plan& plan) {
 }
 
 Report Examine(const std::filesystem::path& file, const Hardware& hardware, placement::Sources sources) {
-  Report report{file, {}, {file.string(), {}}, {}, {}, {}};
+  Report report{file, {}, {file.string(), {}}, {}, {}, {}, {}};
   config::Host host = config::ThisHost();
   host.hardware = hardware;
   auto parsed = config::ParseFile(file, host);
@@ -48,6 +50,7 @@ Report Examine(const std::filesystem::path& file, const Hardware& hardware, plac
     return report;
   }
   report.plan = std::get<config::Plan>(std::move(parsed));
+  report.unknown = AskGpuSizes(report.plan);
   placement::LookedAt seen = placement::LookAtSources(report.plan, sources);
   report.estimates = std::move(seen.estimates);
   for (Error& error : seen.errors) report.mistakes.list.push_back({0, 0, std::move(error.message)});
@@ -59,6 +62,12 @@ Report Examine(const std::filesystem::path& file, const Hardware& hardware, plac
     report.placement = std::get<Placement>(std::move(placed));
   }
   return report;
+}
+
+std::vector<std::string> Warnings(const Report& report) {
+  std::vector<std::string> warnings = placement::BudgetWarnings(report.plan, report.estimates);
+  warnings.insert(warnings.begin(), report.unknown.begin(), report.unknown.end());
+  return warnings;
 }
 
 Json Verdict(const Report& report) {
@@ -74,7 +83,7 @@ Json Verdict(const Report& report) {
           {"file", report.file.string()},
           {"mistakes", std::move(mistakes)},
           {"refusals", std::move(refusals)},
-          {"warnings", placement::BudgetWarnings(report.plan, report.estimates)}};
+          {"warnings", Warnings(report)}};
 }
 
 Json Assignments(const Report& report) {
@@ -116,17 +125,18 @@ void PrintJson(const Json& json) {
   std::printf("%s\n", text.c_str());
 }
 
+void PrintWarnings(const Report& report) {
+  for (const std::string& warning : Warnings(report)) {
+    std::fprintf(stderr, "%s: warning: %s\n", report.file.c_str(), warning.c_str());
+  }
+}
+
 void PrintWrong(const Report& report) {
   std::string text = config::Format(report.mistakes);
   for (const Refusal& refusal : report.refusals) text += report.file.string() + ": " + refusal.message + "\n";
   std::fputs(text.c_str(), stderr);
 }
 
-void PrintWarnings(const Report& report) {
-  for (const std::string& warning : placement::BudgetWarnings(report.plan, report.estimates)) {
-    std::fprintf(stderr, "%s: warning: %s\n", report.file.c_str(), warning.c_str());
-  }
-}
 
 // "berth.yaml: 2 models, 3 replicas: good"
 std::string Summary(const Report& report) {
@@ -143,8 +153,10 @@ int Validate(const std::filesystem::path& plan, bool json) {
   const Report report = Examine(plan, {}, placement::Sources::kAll);
   if (json) {
     PrintJson(Verdict(report));
-  } else if (report.exit() == Exit::kOk) {
-    PrintWarnings(report);
+    return Code(report.exit());
+  }
+  PrintWarnings(report);
+  if (report.exit() == Exit::kOk) {
     std::printf("%s\n", Summary(report).c_str());
   } else {
     PrintWrong(report);
@@ -162,8 +174,10 @@ int PlanCommand(const std::filesystem::path& plan, const Hardware& hardware, boo
     verdict["weights"] = Weights(sums);
     verdict["estimates"] = placement::ToJson(report.plan, report.estimates);
     PrintJson(verdict);
-  } else if (report.exit() == Exit::kOk) {
-    PrintWarnings(report);
+    return Code(report.exit());
+  }
+  PrintWarnings(report);
+  if (report.exit() == Exit::kOk) {
     std::fputs(placement::Format(report.plan, report.placement, report.estimates).c_str(), stdout);
   } else {
     PrintWrong(report);

@@ -14,7 +14,8 @@ namespace berth::cli {
 // Is the plan right, are its sources there, do its boot models fit? Returns the exit code: 0; 65 with every
 // mistake; 1 when the placement is refused.
 //   {"ok": bool, "file": "…", "mistakes": [{"line", "column", "message"}], "refusals": [{"model", "replica",
-//   "message"}], "warnings": ["…"]}; line 0 stands for the whole file. A budget below its estimate is a warning.
+//   "message"}], "warnings": ["…"]}; line 0 stands for the whole file. A budget below its estimate
+//   is a warning, and so is a GPU whose size neither the plan nor NVML tells.
 int Validate(const std::filesystem::path& plan, bool json);
 
 // Where each replica would go, in which order they load, and what each model is expected to need. Sources that are not

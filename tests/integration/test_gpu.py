@@ -240,6 +240,29 @@ class GpuPlan(unittest.TestCase):
         self.assertEqual(done.returncode, 65, done.stderr)
         self.assertIn('"big": it can never be started: each replica needs 90 GiB; gpu0 has 79 GiB in all', done.stderr)
 
+    def offline(self, *arguments, library):
+        daemon = GpuDaemon(on_gpu("chat"), gpu={"cuda": "0"})
+        environment = {**daemon.environment, "LD_LIBRARY_PATH": str(library)}
+        command, *rest = arguments
+        return subprocess.run([BIN / "berth", command, daemon.plan_path, *rest], capture_output=True, text=True,
+                              env=environment, timeout=60)
+
+    def test_plan_and_validate_ask_nvml_for_the_size_that_the_plan_leaves_out(self):
+        done = self.offline("plan", library=FAKE.parent)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("79 GiB", done.stdout)
+        self.assertEqual(self.offline("validate", library=FAKE.parent).returncode, 0)
+        given = self.offline("plan", "--device", "gpu0=40GiB", library=FAKE.parent)
+        self.assertIn("40 GiB", given.stdout)
+
+    def test_without_nvml_plan_says_that_it_could_not_ask(self):
+        done = self.offline("plan", library="/nonexistent")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn('device "gpu0": its memory is not known here: cannot look for GPU "0": ', done.stderr)
+        self.assertIn("--device gpu0=80GiB", done.stderr)
+        given = self.offline("plan", "--device", "gpu0=40GiB", library="/nonexistent")
+        self.assertEqual((given.returncode, given.stderr), (0, ""))
+
     def test_a_good_plan_shows_the_gpus_own_memory(self):
         daemon = GpuDaemon(on_gpu("chat"), gpu={"cuda": "0"})
         done = daemon.check()
