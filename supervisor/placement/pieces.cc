@@ -112,21 +112,25 @@ Bytes Board::Need(const Piece& piece, std::size_t device) const {
 }
 
 std::optional<Objection> Board::Against(const Piece& piece, std::size_t device, std::size_t* newcomer) const {
-  Tenants tenants = seats_[device].tenants;
+  Tenants& tenants = seats_[device].tenants;
+  std::optional<Objection> objection;
+  int joined = 0;
   for (const std::size_t model : piece.models) {
     if (!AtBoot(plan_.models[model])) continue;
     *newcomer = model;
-    if (auto objection = rules_.Against(model, tenants)) return objection;
-    if (piece.models.size() > 1) tenants.Add(rules_, {model, piece.replica});
+    if ((objection = rules_.Against(model, tenants))) break;
+    tenants.Add(rules_, {model, piece.replica});
+    ++joined;
   }
-  return {};
+  for (; joined > 0; --joined) tenants.RemoveLast(rules_);
+  return objection;
 }
 
 bool Board::HoldsOtherPart(const Piece& piece, std::size_t device) const {
-  if (piece.part == 0) return false;
-  return std::ranges::any_of(On(device).list(), [&](const Tenant& tenant) {
-    return tenant.replica == piece.replica && std::ranges::find(piece.models, tenant.model) != piece.models.end();
-  });
+  const std::vector<Tenant>& there = On(device).list();
+  if (piece.part == 0 || there.empty()) return false;
+  const Tenant& last = there.back();  // the parts of a replica follow one another: nobody came since
+  return last.replica == piece.replica && std::ranges::find(piece.models, last.model) != piece.models.end();
 }
 
 bool Board::Takes(const Piece& piece, std::size_t device) const {

@@ -53,7 +53,7 @@ class Board {
  private:
   struct Seat {
     Bytes free;
-    Tenants tenants;
+    mutable Tenants tenants;  // Against() has models that are together join one after another, and leaves it as it was
     std::vector<int> mapped;  // by set of weight files: how many map it; empty on a GPU
   };
   // The set of files that the piece's model maps there; nothing for one that is started by hand.

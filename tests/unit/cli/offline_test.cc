@@ -153,7 +153,7 @@ TEST_F(Offline, PlanForDevicesThatThisMachineDoesNotHave) {
   const auto plan = folder_ / "gpus.yaml";
   std::ofstream(plan) << "version: 1\ndevices: {gpu0: {cuda: 0, reserve: 1GiB}}\nmodels:\n"
                          "  chat: {kind: llm, source: x, memory: 60GiB, replicas: 2, sharing: exclusive}\n";
-  EXPECT_THAT(Run(PlanFile, plan, false).err, HasSubstr("gpu0's memory is not known here; give it the key memory, or say `berth plan --device gpu0=80GiB`"));
+  EXPECT_THAT(Run(PlanFile, plan, false).err, HasSubstr("gpu0 has a size that is not known here; give it the key memory, or say `berth plan --device gpu0=80GiB`"));
   const auto with_hardware = [](const std::filesystem::path& file, bool json) {
     return PlanCommand(file, {{"gpu0", GiB(80)}, {"h200", GiB(141)}}, json);
   };

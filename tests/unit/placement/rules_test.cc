@@ -6,6 +6,7 @@
 #include <bit>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <map>
 #include <random>
 #include <set>
@@ -48,8 +49,8 @@ TEST(Rules, ExclusiveReplicasTakeADeviceEach) {
 
 TEST(Rules, RefusalNamesTheExclusiveTenant) {
   EXPECT_THAT(Lines(TwoGpus().Model("chat", GiB(8), 2).Exclusive().Model("bge", GiB(1))),
-              ElementsAre("refused: model \"bge\": replica 0 fits nowhere: it needs 1 GiB; on gpu0, chat/0 is there, which "
-                          "is exclusive; on gpu1, chat/1 is there, which is exclusive; loosen the rule, or give it "
+              ElementsAre("refused: model \"bge\": replica 0 fits nowhere: it needs 1 GiB; gpu0 is closed to it: chat/0 is there, which "
+                          "is exclusive; gpu1 is closed to it: chat/1 is there, which is exclusive; loosen the rule, or give it "
                           "start: manual"));
 }
 
@@ -57,7 +58,7 @@ TEST(Rules, NoMoreOfAKindThanTheRuleAllows) {
   const auto plan = [] { return TwoGpus().MostPerDevice(Kind::kLlm, 1).Model("chat", GiB(8), 2).Kind(Kind::kLlm); };
   EXPECT_THAT(Lines(plan()), ElementsAre("chat/0 gpu0", "chat/1 gpu1"));
   EXPECT_THAT(Lines(plan().Model("coder", GiB(8)).Kind(Kind::kLlm)).front(),
-              HasSubstr("on gpu0, rules.max_per_device.llm is 1, and chat/0 is there"));
+              HasSubstr("gpu0 is closed to it: rules.max_per_device.llm is 1, and chat/0 is there"));
   EXPECT_THAT(Lines(plan().Model("bge", GiB(8)).Kind(Kind::kEmbedding)).front(), HasSubstr("chat/0 gpu0"));
 }
 
@@ -270,6 +271,56 @@ double MillisecondsToPlace(const config::Plan& plan) {
 
 TEST(Place, TwoHundredReplicasOnSixtyFourDevicesTakeNoTime) {
   for (const std::uint64_t gib : {141, 96, 90, 80, 60}) EXPECT_LT(MillisecondsToPlace(LargePlan(gib)), 2000);
+}
+
+// The processor's time, whatever else the machine does.
+double SecondsToPlaceThousandPairs(int devices_per_replica) {
+  PlanBuilder builder;
+  for (int d = 0; d < 16; ++d) builder.Device(Numbered("gpu", d), GiB(512));
+  for (int m = 0; m < 2000; ++m) {
+    builder.Model(Numbered("m", m), MiB(16), 64).DevicesPerReplica(devices_per_replica);
+    if (m % 2 == 1) builder.Together({Numbered("m", m - 1), Numbered("m", m)});
+  }
+  const config::Plan plan = builder;
+  const std::clock_t begun = std::clock();
+  EXPECT_TRUE(std::holds_alternative<Placement>(Place(plan)));
+  const double took = static_cast<double>(std::clock() - begun) / CLOCKS_PER_SEC;
+  std::printf("1,000 pairs of 64 replicas on 16 devices, %d each: %.2f s\n", devices_per_replica, took);
+  return took;
+}
+
+TEST(Place, AThousandPairsThatAreTogetherTakeASecondOrTwo) {
+  for (const int devices : {1, 2}) EXPECT_LT(SecondsToPlaceThousandPairs(devices), 3);
+}
+
+// ---- refusals of large plans
+
+TEST(Place, ARefusalOnHundredsOfDevicesGroupsThemAndCountsTheRest) {
+  PlanBuilder alike, unlike;
+  for (int d = 0; d < 256; ++d) {
+    alike.Device(Numbered("gpu", d), GiB(80));
+    unlike.Device(Numbered("gpu", d), MiB(1024 + static_cast<std::uint64_t>(d)));
+  }
+  EXPECT_THAT(Lines(alike.Model("big", GiB(81))),
+              ElementsAre("refused: model \"big\": replica 0 fits nowhere: it needs 81 GiB; gpu0, gpu1, gpu2 and 253 more: each has "
+                          "80 GiB of 80 GiB free, 1 GiB missing; lower its memory to the 80 GiB free on gpu0, or give it start: manual"));
+  const std::string refusal = Lines(unlike.Model("big", GiB(2)))[0];
+  EXPECT_THAT(refusal, HasSubstr("; gpu255 has "));
+  EXPECT_THAT(refusal, HasSubstr("; 248 more devices miss no less, or rules close them to it; lower"));
+  EXPECT_LT(refusal.size(), 1000U);
+}
+
+TEST(Place, OfModelsThatAreTogetherTheRemedyNamesThemAll) {
+  EXPECT_THAT(Lines(PlanBuilder().Device("gpu0", GiB(4)).Model("a", GiB(3)).Model("b", GiB(2)).Together({"a", "b"})),
+              ElementsAre("refused: model \"a\": replica 0 fits nowhere: it needs 5 GiB together with b; gpu0 has 4 GiB of 4 GiB free, "
+                          "1 GiB missing; lower the memory of a + b to the 4 GiB free on gpu0, or give it start: manual"));
+}
+
+TEST(Place, ASearchThatWasCutOffSaysHowManyPlacementsWereTried) {
+  PlanBuilder builder;  // 17 GiB in each device would have to be 8 + 9, and there are too many ways to find that out
+  for (int d = 0; d < 12; ++d) builder.Device(Numbered("gpu", d), GiB(17));
+  for (int m = 0; m < 25; ++m) builder.Model(Numbered("m", m), GiB(static_cast<std::uint64_t>(7 + m % 3)));
+  EXPECT_THAT(Lines(builder)[0], HasSubstr("has no place in any of the 20000 placements that were tried: it needs "));
 }
 
 }  // namespace
