@@ -99,7 +99,7 @@ class FleetTest : public testing::Test {
     placement::Placement placement;
     for (const config::Model& model : plan_.models) {
       for (int replica = 0; replica < model.replicas; ++replica) {
-        placement.assignments.push_back({model.name, replica, "cpu", model.memory, model.threads, waves_[model.name]});
+        placement.assignments.push_back({model.name, replica, {"cpu"}, model.memory, model.threads, waves_[model.name]});
       }
     }
     fleet_ = std::make_unique<Fleet>(io_.get_executor(), plan_, placement,

@@ -76,8 +76,8 @@ TEST(Rules, ThoseThatAreTogetherShareADeviceReplicaByReplica) {
 
 TEST(Rules, TogetherNeedsRoomForAll) {
   const auto plan = PlanBuilder().Device("a", GiB(4)).Device("b", GiB(4)).Together({"x", "y"}).Model("x", GiB(3)).Model("y", GiB(2));
-  EXPECT_THAT(Lines(plan), ElementsAre(HasSubstr("model \"x\": replica 0 fits nowhere: it needs 5 GiB together with y; a "
-                                                 "has 4 GiB of 4 GiB free, 1 GiB missing")));
+  EXPECT_THAT(Lines(plan), ElementsAre(HasSubstr("model \"x\": replica 0 fits nowhere: it needs 5 GiB together with y; a, b: "
+                                                 "each has 4 GiB of 4 GiB free, 1 GiB missing")));
 }
 
 TEST(Rules, ListsOfTogetherThatShareAModelAreOne) {
