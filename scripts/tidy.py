@@ -51,7 +51,7 @@ MAY_INCLUDE_TORCH = ("worker/weights", "worker/models", "worker/engine", "worker
 TORCH = re.compile(r"<(ATen|torch|c10)/")
 
 # Files that decide and do not act.
-PURE = ["supervisor/placement/*", "supervisor/gpu/inventory.*", "supervisor/gpu/tenancy.*", "supervisor/gpu/news.*", "supervisor/launch/step.*", "supervisor/launch/restart_policy.*",
+PURE = ["supervisor/placement/*", "supervisor/gpu/inventory.*", "supervisor/gpu/tenancy.*", "supervisor/gpu/news.*", "supervisor/launch/gpu_place.*", "supervisor/launch/step.*", "supervisor/launch/restart_policy.*",
         "supervisor/launch/exit_cause.*", "supervisor/launch/life*", "supervisor/launch/schedule.*",
         "supervisor/launch/turn.*", "supervisor/launch/vitals.*", "supervisor/launch/gpu_place.*", "supervisor/launch/model_summary.*",
         "supervisor/route/pick.*", "supervisor/route/router.*",

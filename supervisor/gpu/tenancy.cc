@@ -59,17 +59,18 @@ std::string Seconds(Duration age) {
 
 }  // namespace
 
-PidView ViewOf(const Gpu& gpu, std::span<const Tenant> ours) {
+PidView ViewOf(const Gpu& gpu, std::span<const Tenant> ours, bool listed_before) {
   if (!gpu.processes) return PidView::kHosts;
+  if (listed_before) return PidView::kOurs;
   const auto running = [](const Tenant& tenant) { return tenant.pid != 0; };
   const auto listed = [&gpu](const Tenant& tenant) { return tenant.pid != 0 && Lists(gpu, tenant.pid); };
   return std::ranges::any_of(ours, running) && std::ranges::none_of(ours, listed) ? PidView::kHosts : PidView::kOurs;
 }
 
-ForeignUse ForeignOn(const Gpu& gpu, std::span<const Tenant> ours) {
+ForeignUse ForeignOn(const Gpu& gpu, std::span<const Tenant> ours, bool listed) {
   if (!gpu.memory) return {};
   const Bytes used = gpu.memory->used;
-  if (ViewOf(gpu, ours) == PidView::kHosts) return {Beyond(used, SumReserved(ours)), {}};
+  if (ViewOf(gpu, ours, listed) == PidView::kHosts) return {Beyond(used, SumReserved(ours)), {}};
   ForeignUse foreign{Beyond(used, SumMeasured(gpu, ours).value_or(SumReserved(ours))), {}};
   std::ranges::copy_if(*gpu.processes, std::back_inserter(foreign.processes),
                        [&ours](const Process& process) { return !IsOurs(process, ours); });
@@ -83,16 +84,22 @@ bool Shows(const Inventory& inventory, std::string_view uuid, int pid) {
   return gpu != nullptr && Lists(*gpu, pid);
 }
 
-std::optional<std::string> Objection(const Inventory& inventory, std::string_view uuid, Bytes needed,
-                                     std::span<const Tenant> ours, TimePoint now) {
+std::optional<std::string> Unusable(const Inventory& inventory, std::string_view uuid, TimePoint now) {
   if (!inventory.error.empty()) return "the GPUs cannot be read: " + inventory.error;
   const Gpu* gpu = FindUuid(inventory, uuid);
   if (gpu == nullptr) return "there is no GPU " + std::string(uuid) + " any more";
   if (!gpu->lost.empty()) return Describe(*gpu) + " cannot be used: " + gpu->lost;
   const auto age = std::chrono::duration_cast<Duration>(now - gpu->read_at);
   if (age > kMostAge) return Describe(*gpu) + " has not answered for " + Seconds(age);
+  return std::nullopt;
+}
+
+std::optional<std::string> Objection(const Inventory& inventory, std::string_view uuid, Bytes needed,
+                                     std::span<const Tenant> ours, TimePoint now, bool listed) {
+  if (auto unusable = Unusable(inventory, uuid, now)) return unusable;
+  const Gpu* gpu = FindUuid(inventory, uuid);
   if (!gpu->memory) return std::nullopt;  // it does not say: then the ledger alone decides
-  const ForeignUse foreign = ForeignOn(*gpu, ours);
+  const ForeignUse foreign = ForeignOn(*gpu, ours, listed);
   const Bytes reserved = SumReserved(ours);
   if (foreign.bytes + reserved + needed <= gpu->memory->total) return std::nullopt;
   return Crowded(*gpu, needed, reserved, foreign);

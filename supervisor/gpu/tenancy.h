@@ -21,24 +21,27 @@ struct Tenant {
 
 // In a container NVML says the pids of the host, and ours among them cannot be told from others.
 enum class PidView { kOurs, kHosts };
-// kHosts: some of ours have processes and none is listed, be it that they have not opened the device yet.
-PidView ViewOf(const Gpu& gpu, std::span<const Tenant> ours);
+// kHosts: some of ours have processes and none is listed, be it that they have not opened the device yet. `listed`:
+// some worker was, on any device, at any time; then the pids are ours for good.
+PidView ViewOf(const Gpu& gpu, std::span<const Tenant> ours, bool listed = false);
 
 struct ForeignUse {
   Bytes bytes;                     // all that is used and not ours
   std::vector<Process> processes;  // the largest first; none where they cannot be told from ours
 };
 // By our processes' own readings; where they are not to be had, by our reservations, as if all were used.
-ForeignUse ForeignOn(const Gpu& gpu, std::span<const Tenant> ours);
+ForeignUse ForeignOn(const Gpu& gpu, std::span<const Tenant> ours, bool listed = false);
 
 // Whether `pid` is listed on the device. A device that is not there lists nobody.
 bool Shows(const Inventory& inventory, std::string_view uuid, int pid);
 
-// Why no load of `needed` bytes may begin on the device now, though the ledger has room: it is lost, has not been read
-// for a while, or others hold so much of it that not all of `ours` and this one fit. Names the largest of them with pid
-// and size. Nothing: it may.
+// Why nothing may begin on the device, however small: it is lost, is not there, or has not been read for a while.
+std::optional<std::string> Unusable(const Inventory& inventory, std::string_view uuid, TimePoint now);
+
+// Why no load of `needed` bytes may begin on the device now, though the ledger has room: it is unusable, or others hold
+// so much of it that not all of `ours` and this one fit. Names the largest of them with pid and size. Nothing: it may.
 std::optional<std::string> Objection(const Inventory& inventory, std::string_view uuid, Bytes needed,
-                                     std::span<const Tenant> ours, TimePoint now);
+                                     std::span<const Tenant> ours, TimePoint now, bool listed = false);
 
 // What was seen of a process while it lived, for the proof that the device let go of it.
 struct Stay {

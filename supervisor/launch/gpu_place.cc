@@ -45,11 +45,21 @@ std::vector<std::string> GpuPlace::uuids() const {
   return uuids;
 }
 
-std::string GpuPlace::Objection(TimePoint now) const {
+Turn GpuPlace::ObjectionOf(const Spot& spot, TimePoint now) const {
   const auto inventory = gpus_.Latest();
+  if (auto unusable = gpu::Unusable(*inventory, spot.uuid, now)) return {std::move(*unusable), true};
+  // Who has just loaded there is not in the reading: his memory would be taken for room, or himself for a stranger.
+  if (gpu::FindUuid(*inventory, spot.uuid)->read_at <= gpus_.LoadedAt(spot.device)) {
+    return {"waits until " + spot.device + " is read again: another replica has just loaded there", false};
+  }
+  const auto others = gpus_.OthersOn(spot.device, who_);
+  auto objection = gpu::Objection(*inventory, spot.uuid, needed_, others, now, gpus_.lists_pids());
+  return objection ? Turn{std::move(*objection), true} : Turn{};
+}
+
+Turn GpuPlace::Objection(TimePoint now) const {
   for (const Spot& spot : spots_) {
-    auto objection = gpu::Objection(*inventory, spot.uuid, needed_, gpus_.OthersOn(spot.device, who_), now);
-    if (objection) return *std::move(objection);
+    if (Turn turn = ObjectionOf(spot, now); !turn.obstacle.empty()) return turn;
   }
   return {};
 }
@@ -73,6 +83,10 @@ void GpuPlace::Runs(int pid) {
   gpus_.Runs(who_, pid);
 }
 
+void GpuPlace::Loaded(TimePoint now) {
+  for (const Spot& spot : spots_) gpus_.Loaded(spot.device, now);
+}
+
 void GpuPlace::Look() {
   if (!ran_) return;
   for (Spot& spot : spots_) {
@@ -84,13 +98,11 @@ void GpuPlace::Look() {
 void GpuPlace::Reaped(TimePoint now) {
   if (!on_gpu()) return;
   Look();
-  gpus_.Ended(who_);
   reaped_at_ = now;
 }
 
 bool GpuPlace::Gone() {
-  if (!ran_) return true;
-  const bool gone = std::ranges::all_of(spots_, [this](const Spot& spot) {
+  const bool gone = !ran_ || std::ranges::all_of(spots_, [this](const Spot& spot) {
     gpu::Stay stay = spot.stay;
     stay.listed |= gpus_.lists_pids();
     stay.reserved_since = gpus_.ReservedSince(spot.device, who_);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "supervisor/gpu/tenancy.h"
+#include "supervisor/launch/turn.h"
 #include "supervisor/placement/ledger.h"
 #include "supervisor/placement/placement.h"
 
@@ -36,8 +37,16 @@ class Gpus {
   using Who = std::pair<std::string, int>;  // model and replica
   void Came(const Who& who) { order_[who] = ++came_; }
   void Runs(const Who& who, int pid) { pids_[who] = pid; }
-  void Ended(const Who& who) { pids_.erase(who); }
-  void Left(const Who& who) { order_.erase(who); }  // nothing of its last process is on the device
+  void Left(const Who& who) {  // nothing of its last process is on the device
+    order_.erase(who);
+    pids_.erase(who);
+  }
+  // A load there is over: what the device holds now is known from its next reading on.
+  void Loaded(const std::string& device, TimePoint now) { loaded_at_[device] = now; }
+  TimePoint LoadedAt(const std::string& device) const {
+    const auto found = loaded_at_.find(device);
+    return found == loaded_at_.end() ? TimePoint::min() : found->second;
+  }
 
   std::vector<gpu::Tenant> OthersOn(const std::string& device, const Who& who) const;
   // By those who came to the device after `who` and have not left it: who backs off has a reservation, and uses nothing.
@@ -52,6 +61,7 @@ class Gpus {
   const std::vector<placement::Ledger::Reservation>& reservations_;
   std::map<Who, int> pids_;
   std::map<Who, std::uint64_t> order_;
+  std::map<std::string, TimePoint> loaded_at_;
   std::uint64_t came_ = 0;
   bool lists_pids_ = false;
 };
@@ -64,10 +74,11 @@ class GpuPlace {
   std::vector<std::string> uuids() const;
   bool on_gpu() const { return !spots_.empty(); }
 
-  // Why no process may begin there now; empty: it may.
-  std::string Objection(TimePoint now) const;
+  // Why no process may begin there now; hopeless: not before somebody else's use of it ends, or a fault.
+  Turn Objection(TimePoint now) const;
   void Begins();            // a process is about to be started
   void Runs(int pid);       // it was
+  void Loaded(TimePoint now);
   void Look();              // about once a second, while it runs
   void Reaped(TimePoint now);
   bool Gone();              // nothing of the last process is left
@@ -78,6 +89,8 @@ class GpuPlace {
     std::string uuid;
     gpu::Stay stay = {};
   };
+
+  Turn ObjectionOf(const Spot& spot, TimePoint now) const;
 
   Gpus& gpus_;
   const Gpus::Who who_;

@@ -15,8 +15,8 @@ using std::chrono::seconds;
 constexpr Duration kExitDeadline = seconds(5);
 // While waiting, changes elsewhere wake the life; this is for what nobody announces.
 constexpr Duration kLookAtTurnEvery = seconds(5);
-// Nobody announces that a device has let go of a process's memory.
-constexpr Duration kLookAtRemainsEvery = std::chrono::milliseconds(100);
+// Nobody announces what a reading of a device says: that it has let go of a process's memory, or was read at all.
+constexpr Duration kLookAtReadingEvery = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -58,10 +58,10 @@ void Life::Hurry(TimePoint latest) {
 // ---- looking
 
 TimePoint Life::NextLook(TimePoint now) const {
-  if (state_ == State::kWaiting) return now + kLookAtTurnEvery;
+  if (state_ == State::kWaiting) return now + (passes_ ? kLookAtReadingEvery : kLookAtTurnEvery);
   if (state_ == State::kBackoff) return start_again_at_.value_or(now);
   if (!run_) return TimePoint::max();
-  if (run_->verdict) return now + kLookAtRemainsEvery;
+  if (run_->verdict) return now + kLookAtReadingEvery;
   TimePoint next = now + Vitals::kCheckEvery;
   if (run_->kill_at && !run_->killed_at) next = std::min(next, *run_->kill_at);
   if (run_->killed_at && state_ == State::kStopping) next = std::min(next, *run_->killed_at + gone_limit_);
@@ -85,6 +85,7 @@ bool Life::LookAtTurn(TimePoint now) {
     SetReason(std::move(reason));
     return false;
   };
+  passes_ = false;
   Turn turn = schedule_.TurnOf(*this);
   if (!turn.obstacle.empty()) return blocked(std::move(turn.obstacle), turn.hopeless);
   for (const std::string& device : assignment_.devices) {
@@ -92,7 +93,10 @@ bool Life::LookAtTurn(TimePoint now) {
       return blocked("waits for " + loading + ", which loads on " + device, false);
     }
   }
-  if (std::string objection = hands_.Objection(); !objection.empty()) return blocked(std::move(objection), true);
+  if (Turn objection = hands_.Objection(); !objection.obstacle.empty()) {
+    passes_ = !objection.hopeless;
+    return blocked(std::move(objection.obstacle), objection.hopeless);
+  }
   if (!placed_) {
     const auto status = schedule_.ledger().Reserve(assignment_.devices, model_.name, assignment_.replica, assignment_.memory);
     if (!status) return blocked(status.error().message, true);

@@ -46,8 +46,8 @@ class Hands {
   // After Reaped(): nothing of the process is left on its device.
   virtual bool Gone() = 0;
   // Why no process may begin on its device now, though the ledger has room: somebody else's use of it, or a fault.
-  // Empty: it may.
-  virtual std::string Objection() { return {}; }
+  // No obstacle: it may.
+  virtual Turn Objection() { return {}; }
   // Requests are begun there, or wait there to be begun.
   virtual bool HasWork() = 0;
 
@@ -173,6 +173,7 @@ class Life {
   bool boot_turn_ = false;  // started at boot, and neither ready nor failed since
   bool boot_due_ = false;   // started at boot, and neither ready nor stopped since
   bool hopeless_ = false;   // waits for something that is not coming
+  bool passes_ = false;     // … for something of which nobody says when it is over, but soon
   bool placed_ = false;     // holds its reservation: from its start until it is stopped or given up
 
   std::optional<Run> run_;

@@ -150,6 +150,7 @@ Status Replica::Spawn() {
 
 void Replica::Open(const protocol::ReadyMessage& ready) {
   capabilities_ = ready.capabilities;
+  place_.Loaded(Clock::now());
   auto endpoint = std::make_shared<Endpoint>();
   endpoint->model = assignment_.model;
   endpoint->replica = assignment_.replica;

@@ -81,7 +81,7 @@ class Replica : private Hands {
   void Kill() override;
   void Reaped() override;
   bool Gone() override { return place_.Gone(); }
-  std::string Objection() override { return place_.Objection(Clock::now()); }
+  Turn Objection() override { return place_.Objection(Clock::now()); }
   bool HasWork() override;
   void Entered() override;
   void Changed() override;

@@ -37,6 +37,7 @@ void Process::Greet() {
 }
 
 void Process::Load() {
+  if (hung_) return;
   if (fate_.load_stalls && fraction_ >= *fate_.load_stalls) return;
   if (fate_.load_fails && fraction_ >= *fate_.load_fails) {
     Say(protocol::FailedMessage{"simulated: cannot load", fate_.permanent});
@@ -72,6 +73,12 @@ void Process::Beat() {
 void Process::Hang() { hung_ = true; }
 void Process::FallSilent() { silent_ = hung_ = true; }
 void Process::Crash() { Die({0, SIGSEGV}); }
+void Process::FailDevice() { Die({Code(WorkerExit::kDeviceError), 0}); }
+
+void Process::LoseDevice() {
+  if (!world_.random.Percent(70)) return Hang();
+  Later(world_.random.Skewed(1ms, 5s), &Process::FailDevice);
+}
 
 // ---- requests
 

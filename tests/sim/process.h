@@ -39,6 +39,7 @@ class Process : public std::enable_shared_from_this<Process> {
 
   bool AskToEnd(Duration within);
   void Kill();
+  void LoseDevice();  // it ends soon, or hangs in a call that never returns
 
   void Offer(Request& request);
   void Withdraw(Request& request);  // its client has left, or it is sent elsewhere
@@ -55,6 +56,7 @@ class Process : public std::enable_shared_from_this<Process> {
   void Crash();
   void Hang();
   void FallSilent();
+  void FailDevice();
   void BeginSome();
   void Finish(Request& request);
   void LeaveWhenDone();

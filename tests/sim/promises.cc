@@ -11,10 +11,17 @@ namespace berth::sim {
 
 using launch::State;
 
+// Nobody announces what a reading of a device says.
+constexpr Duration kReadingsAreSeenWithin = std::chrono::seconds(5);
+
+// Devices: nothing starts on one that is lost, does not answer, or has no room beside what others hold there (M3, P9).
 // Order: what is `after` others starts beside a ready replica of each; at boot, waves one after another.
 void Simulation::CheckStart(const SimReplica& replica) {
   world_.Require(!schedule_.ending(), replica.assignment().model + " starts while everything ends");
-  const config::Model& model = *config::FindModel(legal_.plan, replica.assignment().model);
+  const placement::Assignment& at = replica.assignment();
+  const launch::Turn against = AgainstDevices(at);
+  world_.Require(against.obstacle.empty(), at.model + " starts, but " + against.obstacle);
+  const config::Model& model = *config::FindModel(legal_.plan, at.model);
   for (const std::string& dependency : model.after) {
     const bool ready = std::ranges::any_of(replicas_, [&](const auto& other) {
       return other->assignment().model == dependency && other->life().state() == State::kReady;
@@ -116,7 +123,7 @@ void Simulation::CheckInstant() {
   for (const auto& replica : replicas_) {
     launch::Life& life = replica->life();
     replica->CheckInstant();
-    if (life.state() == State::kWaiting) CheckWaiting(life);
+    if (life.state() == State::kWaiting) CheckWaiting(*replica);
     world_.Require(ended_ || life.wanted() == intents_.at(life.model().name), life.who() + " is not what was asked for");
   }
   if (ended_) CheckWaves();
@@ -131,10 +138,18 @@ launch::Turn Simulation::Obstacle(const launch::Life& life) {
   const auto loads = [&](const std::string& device) { return !schedule_.slots().Holder(device).empty(); };
   if (std::ranges::any_of(life.assignment().devices, loads)) return {"its device is loading", false};
   const placement::Assignment& assignment = life.assignment();
+  if (launch::Turn device = AgainstDevices(assignment); !device.obstacle.empty()) return device;
   const auto own = [&](const auto& held) { return held.model == assignment.model && held.replica == assignment.replica; };
   if (std::ranges::any_of(schedule_.ledger().reservations(), own)) return {};  // it has kept its place
   for (const std::string& device : assignment.devices) {
     if (launch::Turn there = ObstacleOn(device, life); !there.obstacle.empty()) return there;
+  }
+  return {};
+}
+
+launch::Turn Simulation::AgainstDevices(const placement::Assignment& at) const {
+  for (const std::string& device : at.devices) {
+    if (launch::Turn turn = devices_.Against(device, {at.model, at.replica}, at.memory); !turn.obstacle.empty()) return turn;
   }
   return {};
 }
@@ -155,7 +170,12 @@ launch::Turn Simulation::ObstacleOn(const std::string& device, const launch::Lif
 }
 
 // It never sleeps when it could start, and knows whether what it waits for is coming.
-void Simulation::CheckWaiting(const launch::Life& life) {
+void Simulation::CheckWaiting(SimReplica& replica) {
+  const launch::Life& life = replica.life();
+  if (devices_.ChangedSince(replica.looked_at())) {
+    world_.Require(world_.clock.now() - replica.looked_at() <= kReadingsAreSeenWithin, life.who() + " does not look at its device");
+    return;
+  }
   const launch::Turn turn = Obstacle(life);
   world_.Require(!turn.obstacle.empty(), life.who() + " could start, but sleeps: " + life.reason());
   world_.Require(turn.hopeless == life.hopeless(),

@@ -8,11 +8,13 @@ namespace berth::sim {
 using namespace std::chrono_literals;
 using launch::State;
 
-SimReplica::SimReplica(World& world, Traffic& traffic, const placement::Assignment& assignment,
+SimReplica::SimReplica(World& world, Devices& devices, Traffic& traffic, const placement::Assignment& assignment,
                        const News& news)
     : world_(world),
+      devices_(devices),
       traffic_(traffic),
       assignment_(assignment),
+      place_(devices.gpus(), assignment_),
       news_(news),
       life_(world.schedule.Add(assignment, world.random.Next(), launch::Life::kGoneLimit, *this, world.clock.now())) {
   traffic.AddReplica(assignment.model, assignment.replica, *this);
@@ -26,7 +28,9 @@ void SimReplica::LookIfDue() {
     if (life_.Look(world_.clock.now())) due_ = true;
     if (++looks > 1000) return world_.Require(false, life_.who() + " looks again and again at the same instant");
   }
-  if (looks > 0) SetAlarm();
+  if (looks == 0) return;
+  looked_at_ = world_.clock.now();
+  SetAlarm();
 }
 
 void SimReplica::SetAlarm() {
@@ -60,24 +64,30 @@ void SimReplica::Entered() {
 
 Status SimReplica::Spawn() {
   world_.Require(process_ == nullptr, life_.who() + " starts a second process");
-  world_.Require(gone_, life_.who() + " starts a process while " + JoinDevices(assignment_) + " holds memory of the last");
+  world_.Require(gone_ || !leaves_provably(),
+                 life_.who() + " starts a process while " + JoinDevices(assignment_) + " holds memory of the last");
   news_.starts(*this);
   has_place_ = true;
   load_ended_ = exited_ = std::nullopt;
   heard_ = world_.clock.now();
+  place_.Begins();
   const Fate fate = RandomFate(world_.random, world_.faults);
   if (fate.cannot_spawn) return MakeError(ErrorKind::kInternal, "simulated: cannot start the program");
   const std::uint64_t incarnation = ++incarnation_;
   Process::Ears ears;
   ears.message = [this](const protocol::FromWorker& message) {
     heard_ = world_.clock.now();
+    if (const auto* loading = std::get_if<protocol::LoadingMessage>(&message)) Holds(loading->fraction);
     life_.On(message, heard_);
   };
   ears.ended = [this, incarnation](launch::WaitStatus status) { OnEnded(incarnation, status); };
   ears.begun = [this](Request& request) { traffic_.Begun(request); };
   ears.finished = [this](Request& request) { traffic_.Finished(request); };
   process_ = std::make_shared<Process>(world_, fate, assignment_.memory, std::move(ears));
-  gone_ = closed_ = false;
+  gone_ = closed_ = lost_device_ = false;
+  pid_ = devices_.NewPid();
+  use_ = Bytes{assignment_.memory.count / 100 * static_cast<std::uint64_t>(world_.random.Between(20, 100))};
+  place_.Runs(pid_);
   process_->Run();
   return Ok();
 }
@@ -90,11 +100,18 @@ void SimReplica::OnEnded(std::uint64_t incarnation, launch::WaitStatus status) {
 void SimReplica::Reaped() {
   world_.Require(process_ != nullptr, life_.who() + " is reaped without a process");
   Promise(exited_.has_value(), "is reaped, and nobody heard how it ended");
-  const Duration lingers = process_->fate().lingers;
+  const auto held = [this](const std::string& device) { return devices_.IsHeld(device, pid_); };
+  const bool left = !place_.on_gpu() || std::ranges::any_of(assignment_.devices, held);
+  const Duration lingers = left ? process_->fate().lingers : Duration(0);
   process_.reset();
+  place_.Reaped(world_.clock.now());
   world_.harmed_until = std::max<TimePoint>(world_.harmed_until, world_.clock.now() + lingers);
-  if (lingers == Duration::zero()) gone_ = true;
-  if (!gone_) world_.clock.After(lingers, [this] { gone_ = true; });
+  const auto let_go = [this, incarnation = incarnation_, pid = pid_] {
+    for (const std::string& device : assignment_.devices) devices_.LetGo(device, pid);
+    if (incarnation == incarnation_) gone_ = true;
+  };
+  if (lingers == Duration::zero()) let_go();
+  if (!gone_) world_.clock.After(lingers, let_go);
   if (auto endpoint = std::exchange(endpoint_, nullptr)) {
     traffic_.admission(assignment_.model).Down(*endpoint);
   }
@@ -104,6 +121,9 @@ void SimReplica::Open(const protocol::ReadyMessage& ready) {
   world_.Require(process_ != nullptr && process_->alive(), life_.who() + " is opened without a process");
   world_.Require(endpoint_ == nullptr, life_.who() + " is opened twice");
   Promise(load_ended_ == true, "is opened before its load has ended");
+  Holds(1);
+  place_.Loaded(world_.clock.now());
+  for (const std::string& device : assignment_.devices) devices_.Loaded(device);
   endpoint_ = std::make_shared<launch::Endpoint>();
   was_ready_ = true;
   endpoint_->model = assignment_.model;
@@ -126,6 +146,22 @@ bool SimReplica::AskToEnd(Duration within) {
 void SimReplica::Kill() {
   world_.Require(process_ != nullptr, life_.who() + " is killed without a process");
   process_->Kill();
+}
+
+void SimReplica::Holds(double share) {
+  const Bytes used{static_cast<std::uint64_t>(static_cast<double>(use_.count) * share)};
+  if (lost_device_) return;
+  for (const std::string& device : assignment_.devices) {
+    devices_.Holds(device, {assignment_.model, assignment_.replica}, pid_, used);
+  }
+}
+
+void SimReplica::LoseDevice() {
+  lost_device_ = true;
+  // What it holds of others goes with its process; the rest of a process that has ended is on them.
+  const auto held = [this](const std::string& device) { return devices_.IsHeld(device, pid_); };
+  if (process_ != nullptr) process_->LoseDevice();
+  else if (std::ranges::none_of(assignment_.devices, held)) gone_ = true;
 }
 
 // ---- what the life says of itself

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "supervisor/launch/schedule.h"
+#include "tests/sim/devices.h"
 #include "tests/sim/process.h"
 #include "tests/sim/traffic.h"
 #include "tests/sim/world.h"
@@ -24,7 +25,7 @@ struct News {
 
 class SimReplica : public launch::Hands {
  public:
-  SimReplica(World& world, Traffic& traffic, const placement::Assignment& assignment, const News& news);
+  SimReplica(World& world, Devices& devices, Traffic& traffic, const placement::Assignment& assignment, const News& news);
 
   launch::Life& life() { return life_; }
   const placement::Assignment& assignment() const { return assignment_; }
@@ -36,13 +37,17 @@ class SimReplica : public launch::Hands {
   void Offer(Request& request, const launch::Endpoint& endpoint);
   void Withdraw(Request& request);
 
-  // A process that may use its device: alive, not reaped, or reaped with its memory still there.
+  void LoseDevice();
+  void LookAtPlace() { place_.Look(); }  // as the daemon does about once a second
+  TimePoint looked_at() const { return looked_at_; }
+
   // Its present process, if any, was to be replaced by another one.
   void MustBeReplaced() { replaced_ = incarnation_; }
   bool has_room() const { return open() && endpoint_->in_flight.load() < endpoint_->window; }
   void CheckInstant();  // its promises, once nothing more happens at this instant
 
-  bool occupies_device() const { return process_ != nullptr || !gone_; }
+  // A process that may use its device: alive, not reaped, or reaped with its memory still there.
+  bool occupies_device() const { return process_ != nullptr || (!gone_ && leaves_provably()); }
   bool due() const { return due_; }
   bool was_ready() const { return was_ready_; }
   bool has_place() const { return has_place_; }  // it has started there, and neither was stopped nor given up since
@@ -55,7 +60,8 @@ class SimReplica : public launch::Hands {
   bool AskToEnd(Duration within) override;
   void Kill() override;
   void Reaped() override;
-  bool Gone() override { return gone_; }
+  bool Gone() override { return place_.on_gpu() ? place_.Gone() : gone_; }
+  launch::Turn Objection() override { return place_.Objection(world_.clock.now()); }
   bool HasWork() override { return process_ != nullptr && process_->has_work(); }
   void Entered() override;
   void Changed() override;
@@ -67,14 +73,19 @@ class SimReplica : public launch::Hands {
  private:
   void OnEnded(std::uint64_t incarnation, launch::WaitStatus status);
   void SetAlarm();
+  void Holds(double share);  // of what its process will use of its device
+  // In a container, and before any of ours was ever listed, what a process leaves is a guess from the sum of all.
+  bool leaves_provably() const { return !place_.on_gpu() || (devices_.tells_pids() && devices_.gpus().lists_pids()); }
   bool open() const { return endpoint_ != nullptr && !closed_; }
   void Promise(bool kept, const char* promise);
   void CheckSaid(launch::State state);
   void CheckTimes(launch::State state);
 
   World& world_;
+  Devices& devices_;
   Traffic& traffic_;
   const placement::Assignment assignment_;
+  launch::GpuPlace place_;
   const News& news_;
   launch::Life& life_;
   std::uint64_t incarnation_ = 0;
@@ -84,7 +95,11 @@ class SimReplica : public launch::Hands {
   bool was_ready_ = false;
   bool has_place_ = false;
   bool gone_ = true;
+  bool lost_device_ = false;  // its present process, or the last one
+  int pid_ = 0;
+  Bytes use_;                 // of its device, in the end
   bool due_ = true;
+  TimePoint looked_at_{};
   std::uint64_t alarm_ = 0;    // the one that counts
   std::uint64_t replaced_ = 0; // no process up to this one is to go on
 

@@ -22,13 +22,17 @@ Simulation::Simulation(std::uint64_t seed, std::ostream* trace)
       legal_(RandomPlan(random_)),
       schedule_(legal_.plan),
       world_{{}, Random(random_.Next()), schedule_, trace, true, {}, {}},
+      devices_(world_, legal_.plan, [this](const std::string& device) { Lost(device); },
+               [this] {
+                 for (const auto& replica : replicas_) replica->LookAtPlace();
+               }),
       traffic_(world_, legal_.plan),
       news_{[this](const std::string& model) { Changed(model); },
             [this](SimReplica& replica) { CheckStart(replica); }} {
   for (const placement::Assignment& assignment : legal_.placement.assignments) {
     world_.Say("plan: " + assignment.model + "/" + std::to_string(assignment.replica) + " on " + JoinDevices(assignment) +
                ", " + FormatBytes(assignment.memory) + ", wave " + std::to_string(assignment.wave));
-    replicas_.push_back(std::make_unique<SimReplica>(world_, traffic_, assignment, news_));
+    replicas_.push_back(std::make_unique<SimReplica>(world_, devices_, traffic_, assignment, news_));
   }
   for (const config::Model& model : legal_.plan.models) Changed(model.name);
   CheckTogether();
@@ -56,6 +60,7 @@ void Simulation::PlanStory() {
     for (const config::Model& model : legal_.plan.models) intents_[model.name] = model.start == config::Start::kBoot;
     schedule_.Boot(world_.clock.now());
   });
+  devices_.PlanStory(kFaultsFor);
   PlanRequests();
   PlanVerbs();
   world_.clock.After(kFaultsFor, [this] {
@@ -135,6 +140,12 @@ void Simulation::Settle() {
     }
     if (std::exchange(changed_, false) && schedule_.ending()) schedule_.Look(world_.clock.now());
     world_.Require(++rounds < 1000, "the lives wake each other again and again at the same instant");
+  }
+}
+
+void Simulation::Lost(const std::string& device) {
+  for (const auto& replica : replicas_) {
+    if (placement::IsOn(replica->assignment(), device)) replica->LoseDevice();
   }
 }
 

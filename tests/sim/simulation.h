@@ -36,16 +36,18 @@ class Simulation {
   void Verb();
   void Settle();            // all that is due looks
   void Changed(const std::string& model);
+  void Lost(const std::string& device);
 
   void CheckTogether();     // where the replicas are, before anything starts
   void CheckStart(const SimReplica& replica);
   void CheckDevices();
   void CheckLoads();
   void CheckInstant();      // once nothing more happens at this instant
-  void CheckWaiting(const launch::Life& life);
+  void CheckWaiting(SimReplica& replica);
   void CheckWaves();
   void CheckProxy(const std::string& model);
   launch::Turn Obstacle(const launch::Life& life);
+  launch::Turn AgainstDevices(const placement::Assignment& at) const;
   launch::Turn ObstacleOn(const std::string& device, const launch::Life& life);
   void CheckRest();         // in the end
   void CheckRestOf(SimReplica& replica);
@@ -54,6 +56,7 @@ class Simulation {
   const LegalPlan legal_;
   launch::Schedule schedule_;
   World world_;
+  Devices devices_;
   Traffic traffic_;
   const News news_;
   std::vector<std::unique_ptr<SimReplica>> replicas_;  // in the order in which they load

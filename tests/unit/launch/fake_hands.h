@@ -29,7 +29,7 @@ class FakeHands : public Hands {
   void Kill() override { did.push_back("kill"); }
   void Reaped() override { did.push_back("reaped"); }
   bool Gone() override { return gone; }
-  std::string Objection() override { return objection; }
+  Turn Objection() override { return {objection, objection_stays}; }
   bool HasWork() override { return has_work; }
   void Entered() override {}
   void Changed() override { ++changes; }
@@ -43,6 +43,7 @@ class FakeHands : public Hands {
   bool cannot_spawn = false, hears = true, gone = true, has_work = false;
   std::uint64_t data_limit = 0;
   std::string objection;
+  bool objection_stays = true;
   std::vector<std::string> did;
   int changes = 0;
   Duration backoff{};

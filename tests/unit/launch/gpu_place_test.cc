@@ -68,7 +68,7 @@ TEST_F(GpuPlaceTest, OnTheCpuThereIsNothingToObjectToNorToWaitFor) {
   Read(GiB(80), {});
   GpuPlace place = PlaceOf("bge", GiB(2), "cpu");
   EXPECT_THAT(place.uuids(), IsEmpty());
-  EXPECT_EQ(place.Objection(now_), "");
+  EXPECT_EQ(place.Objection(now_).obstacle, "");
   place.Begins();
   place.Runs(10);
   place.Reaped(now_);
@@ -78,17 +78,49 @@ TEST_F(GpuPlaceTest, OnTheCpuThereIsNothingToObjectToNorToWaitFor) {
 TEST_F(GpuPlaceTest, AForeignProcessIsSeenAtAdmissionAndNamed) {
   GpuPlace place = PlaceOf("chat", GiB(40));
   EXPECT_THAT(place.uuids(), ElementsAre(kUuid));
-  EXPECT_EQ(place.Objection(now_), "");
+  EXPECT_EQ(place.Objection(now_).obstacle, "");
   Read(GiB(41), {{4711, GiB(41), "python3"}});
-  EXPECT_THAT(place.Objection(now_), HasSubstr("pid 4711 (python3) with 41 GiB"));
+  EXPECT_THAT(place.Objection(now_).obstacle, HasSubstr("pid 4711 (python3) with 41 GiB"));
 }
 
 TEST_F(GpuPlaceTest, OurOwnWorkersAreNotForeign) {
   GpuPlace chat = PlaceOf("chat", GiB(40));
   Start(chat, "chat", GiB(40), 10);
   Read(GiB(40), {{10, GiB(40), "berth-worker"}});
-  EXPECT_EQ(PlaceOf("bge", GiB(40)).Objection(now_), "");
-  EXPECT_NE(PlaceOf("bge", GiB(41)).Objection(now_), "");
+  EXPECT_EQ(PlaceOf("bge", GiB(40)).Objection(now_).obstacle, "");
+  EXPECT_NE(PlaceOf("bge", GiB(41)).Objection(now_).obstacle, "");
+}
+
+TEST_F(GpuPlaceTest, ALoadWaitsForAReadingThatHasTheLastOneInIt) {
+  GpuPlace chat = PlaceOf("chat", GiB(40));
+  Start(chat, "chat", GiB(40), 10);
+  chat.Loaded(now_);
+  GpuPlace bge = PlaceOf("bge", GiB(10));
+  EXPECT_THAT(bge.Objection(now_).obstacle, HasSubstr("is read again"));
+  EXPECT_FALSE(bge.Objection(now_).hopeless) << "a reading is taken each second";
+  Read(GiB(70), {{10, GiB(30), ""}, {4711, GiB(40), "python3"}});
+  EXPECT_THAT(bge.Objection(now_).obstacle, HasSubstr("pid 4711")) << "40 + 40 reserved + 10 are more than 80";
+  EXPECT_TRUE(bge.Objection(now_).hopeless);
+  Read(GiB(60), {{10, GiB(30), ""}, {4711, GiB(30), "python3"}});
+  EXPECT_EQ(bge.Objection(now_).obstacle, "");
+}
+
+TEST_F(GpuPlaceTest, WhoIsReapedAndStillListedIsOurs) {
+  GpuPlace chat = PlaceOf("chat", GiB(40));
+  Start(chat, "chat", GiB(40), 10);
+  Read(GiB(40), {{10, GiB(40), ""}});
+  chat.Look();
+  chat.Reaped(now_);
+  EXPECT_EQ(PlaceOf("bge", GiB(40)).Objection(now_).obstacle, "") << "what it left behind is covered by its reservation";
+}
+
+TEST_F(GpuPlaceTest, OnceOnePidWasListedStrangersAreNotTakenForOurs) {
+  GpuPlace chat = PlaceOf("chat", GiB(40));
+  Start(chat, "chat", GiB(40), 10);
+  Read(GiB(40), {{10, GiB(40), ""}});
+  chat.Look();
+  Read(GiB(50), {{4711, GiB(50), "python3"}});  // chat has just ended, and may come back
+  EXPECT_THAT(PlaceOf("bge", GiB(2)).Objection(now_).obstacle, HasSubstr("pid 4711"));
 }
 
 TEST_F(GpuPlaceTest, AWorkerIsGoneOnceItsPidIsNoLongerListed) {
@@ -169,7 +201,7 @@ TEST_F(GpuPlaceTest, ALostGpuTakesNothingAndHoldsNothing) {
   chat.Reaped(now_);
   Read({}, {}, "the GPU has fallen off the bus");
   EXPECT_TRUE(chat.Gone());
-  EXPECT_THAT(chat.Objection(now_), HasSubstr("fallen off the bus"));
+  EXPECT_THAT(chat.Objection(now_).obstacle, HasSubstr("fallen off the bus"));
 }
 
 }  // namespace
