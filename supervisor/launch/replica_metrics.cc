@@ -1,17 +1,18 @@
 #include "supervisor/launch/replica_metrics.h"
 
 #include <cmath>
-
-#include "supervisor/observe/metric_table.h"
+#include <optional>
 
 namespace berth::launch {
 namespace {
 
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-bool IsWorkersCounter(const std::string& name) {
-  const observe::MetricRow* row = observe::FindMetric(name);
-  return row != nullptr && row->from_worker && row->type == observe::MetricType::kCounter;
+// Nothing: it is not for workers to report, or is of another type.
+std::optional<observe::WorkerSeries> Find(const std::string& name, observe::MetricType type) {
+  const auto series = observe::FindWorkerSeries(name);
+  if (!series || series->row->type != type) return {};
+  return series;
 }
 
 // Stages are the worker's words; only the catalogue's become labels.
@@ -58,15 +59,19 @@ void ReplicaMetrics::Beat(const protocol::BeatMessage& beat) {
     metrics_.Counter("replica_steps_total", Own()).Increment(static_cast<double>(beat.steps - steps_));
     steps_ = beat.steps;
   }
-  const observe::Labels labels = {{"model", model_}};
   for (const auto& [name, increment] : beat.counters) {
-    if (!IsWorkersCounter(name) || !std::isfinite(increment) || increment <= 0) continue;
-    metrics_.Counter(name, labels).Increment(increment);
+    const auto series = Find(name, observe::MetricType::kCounter);
+    if (!series || !std::isfinite(increment) || increment <= 0) continue;
+    metrics_.Counter(series->row->name, LabelsOf(*series)).Increment(increment);
   }
   for (const auto& [name, delta] : beat.histograms) {
-    if (metrics_.WorkerMayReport(name)) {
-      metrics_.AddHistogramDelta(name, labels, delta.bounds, delta.counts, delta.sum);
-    }
+    const auto series = Find(name, observe::MetricType::kHistogram);
+    if (!series) continue;
+    metrics_.AddHistogramDelta(series->row->name, LabelsOf(*series), delta.bounds, delta.counts, delta.sum);
+  }
+  for (const auto& [name, value] : beat.gauges) {
+    const auto series = Find(name, observe::MetricType::kGauge);
+    if (series && std::isfinite(value)) metrics_.Gauge(series->row->name, LabelsOf(*series)).Set(value);
   }
   if (device_.empty()) return;
   observe::Labels used = Own();
@@ -76,6 +81,13 @@ void ReplicaMetrics::Beat(const protocol::BeatMessage& beat) {
   }
   used["source"] = "allocator";
   metrics_.Gauge("device_memory_used_bytes", used).Set(static_cast<double>(beat.memory.rss_anon));
+}
+
+observe::Labels ReplicaMetrics::LabelsOf(const observe::WorkerSeries& series) const {
+  observe::Labels labels = {{"model", model_}};
+  if (series.row->type == observe::MetricType::kGauge) labels["replica"] = replica_;
+  if (!series.value.empty()) labels[std::string(series.row->labels.back())] = series.value;
+  return labels;
 }
 
 void ReplicaMetrics::Look(const Vitals& vitals, TimePoint now, const WorkerStats& stats) {

@@ -12,6 +12,7 @@
 #include "supervisor/launch/state.h"
 #include "supervisor/launch/vitals.h"
 #include "supervisor/launch/worker_stats.h"
+#include "supervisor/observe/metric_table.h"
 #include "supervisor/observe/metrics.h"
 #include "worker/protocol/control.h"
 
@@ -33,6 +34,7 @@ class ReplicaMetrics {
   void Backoff(Duration delay);
 
  private:
+  observe::Labels LabelsOf(const observe::WorkerSeries& series) const;
   observe::Labels Own() const { return {{"model", model_}, {"replica", replica_}}; }
 
   observe::Metrics& metrics_;

@@ -30,6 +30,16 @@ MetricRow Histogram(std::string_view name, std::vector<std::string_view> labels,
   return {name, kHistogram, help, std::move(labels), &bounds, from_worker};
 }
 
+// What a worker may say that the last label is.
+MetricRow Of(std::vector<std::string_view> values, MetricRow row) {
+  row.worker_values = std::move(values);
+  return row;
+}
+
+MetricRow WorkersGauge(std::string_view name, std::vector<std::string_view> labels, std::string_view help) {
+  return {name, kGauge, help, std::move(labels), nullptr, kFromWorker};
+}
+
 MetricRow Process(std::string_view name, MetricType type, std::string_view help) {
   return {name, type, help, {}, nullptr, false, true};
 }
@@ -65,7 +75,11 @@ std::vector<MetricRow> RequestRows() {
       Gauge("requests_waiting", {"model"}, "Requests that wait for a replica now."),
       Counter("requests_rejected_total", {"model", "reason"}, "Requests refused after they were routed to a model, by reason."),
       Counter("prompt_tokens_total", {"model"}, "Tokens of inputs.", kFromWorker),
+      Counter("cached_prompt_tokens_total", {"model"}, "Tokens of inputs that were found in the prefix cache.", kFromWorker),
+      Counter("generated_tokens_total", {"model"}, "Tokens generated.", kFromWorker),
       Histogram("request_prompt_tokens", {"model"}, TokenBounds(), "Tokens of the inputs of one request.", kFromWorker),
+      Histogram("request_generated_tokens", {"model"}, TokenBounds(), "Tokens generated for one request.", kFromWorker),
+      Of({"stop", "length", "cancelled", "over_budget", "failed"}, Counter("finish_total", {"model", "reason"}, "Answers that were begun and ended, by reason.", kFromWorker)),
   };
 }
 
@@ -77,6 +91,20 @@ std::vector<MetricRow> BatchRows() {
       Histogram("batch_fill_ratio", {"model"}, RatioBounds(), "Tokens in one batch, padding included, over the most that a batch may have.", kFromWorker),
       Histogram("batch_padding_ratio", {"model"}, RatioBounds(), "Padding in one batch over all its tokens.", kFromWorker),
       Counter("batches_total", {"model"}, "Batches computed.", kFromWorker),
+      Of({"prefill", "decode", "mixed"}, Histogram("step_duration_seconds", {"model", "phase"}, LatencyBounds(), "Time of one step of a language model, by what it computed.", kFromWorker)),
+  };
+}
+
+// Language models, as workers report them.
+std::vector<MetricRow> GenerationRows() {
+  return {
+      Histogram("time_to_first_token_seconds", {"model"}, FirstTokenBounds(), "Time from the arrival of a request at a worker to its first token.", kFromWorker),
+      Histogram("inter_token_seconds", {"model"}, InterTokenBounds(), "Time between two tokens of one answer.", kFromWorker),
+      Of({"used", "cached", "free"}, WorkersGauge("kv_blocks", {"model", "replica", "state"}, "Blocks of a replica's KV cache: used by running requests, kept for requests that begin alike, or free.")),
+      WorkersGauge("kv_usage_ratio", {"model", "replica"}, "Share of a replica's KV cache that running requests use."),
+      Counter("prefix_cache_queries_total", {"model"}, "Tokens looked up in the prefix cache.", kFromWorker),
+      Counter("prefix_cache_hits_total", {"model"}, "Tokens found in the prefix cache.", kFromWorker),
+      Counter("preemptions_total", {"model"}, "Times a running answer gave its KV blocks back and was computed again.", kFromWorker),
   };
 }
 
@@ -156,7 +184,7 @@ std::vector<MetricRow> DaemonRows() {
 const std::vector<MetricRow>& Rows() {
   static const std::vector<MetricRow> rows = [] {
     std::vector<MetricRow> all;
-    for (const auto& part : {HttpRows(), RequestRows(), BatchRows(), LifecycleRows(), LedgerRows(), GpuRows(), DaemonRows()}) {
+    for (const auto& part : {HttpRows(), RequestRows(), BatchRows(), GenerationRows(), LifecycleRows(), LedgerRows(), GpuRows(), DaemonRows()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;
@@ -173,6 +201,17 @@ const MetricRow* FindMetric(std::string_view name) {
   return found == Rows().end() ? nullptr : &*found;
 }
 
+std::optional<WorkerSeries> FindWorkerSeries(std::string_view name) {
+  const std::size_t slash = name.find('/');
+  const MetricRow* row = FindMetric(name.substr(0, slash));
+  if (row == nullptr || !row->from_worker) return {};
+  const std::string_view value = slash == std::string_view::npos ? "" : name.substr(slash + 1);
+  const auto& values = row->worker_values;
+  const bool allowed = values.empty() ? slash == std::string_view::npos : std::ranges::find(values, value) != values.end();
+  if (!allowed) return {};
+  return WorkerSeries{row, value};
+}
+
 std::string FullName(const MetricRow& row) {
   return (row.standard ? "" : "berth_") + std::string(row.name);
 }
@@ -180,6 +219,16 @@ std::string FullName(const MetricRow& row) {
 const Bounds& LatencyBounds() {
   static const Bounds bounds = {.0005, .001, .0025, .005, .01, .025, .05, .1,  .25, .5,
                                 1,     2.5,  5,     10,   30,  60,   120, 300, 600};
+  return bounds;
+}
+
+const Bounds& FirstTokenBounds() {
+  static const Bounds bounds = {.001, .005, .01, .02, .04, .06, .08, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10, 20, 40, 80, 160};
+  return bounds;
+}
+
+const Bounds& InterTokenBounds() {
+  static const Bounds bounds = {.001, .0025, .005, .0075, .01, .015, .02, .03, .05, .075, .1, .15, .25, .5, 1, 2.5};
   return bounds;
 }
 

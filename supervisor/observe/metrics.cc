@@ -124,11 +124,6 @@ prometheus::Histogram& Metrics::Histogram(std::string_view name, const Labels& l
   return tables_->Get(tables_->histograms, row, labels, *row.bounds);
 }
 
-bool Metrics::WorkerMayReport(std::string_view name) const {
-  const MetricRow* row = FindMetric(name);
-  return row != nullptr && row->from_worker;
-}
-
 void Metrics::AddHistogramDelta(std::string_view name, const Labels& labels, const std::vector<double>& bounds,
                                 const std::vector<std::uint64_t>& counts, double sum) {
   const MetricRow* row = FindMetric(name);

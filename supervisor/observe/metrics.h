@@ -30,10 +30,8 @@ class Metrics {
   prometheus::Gauge& Gauge(std::string_view name, const Labels& labels);
   prometheus::Histogram& Histogram(std::string_view name, const Labels& labels);
 
-  // Whether a worker may report this name (the table's column says so): a counter, or a histogram with just
-  // these bounds. Workers are untrusted: what is not in the table is dropped.
-  bool WorkerMayReport(std::string_view name) const;
-  // A worker's increment of a histogram; dropped when the bounds are not the row's.
+  // A worker's increment of a histogram; dropped when the table does not say that workers report it, or the bounds are
+  // not the row's. Workers are untrusted.
   void AddHistogramDelta(std::string_view name, const Labels& labels, const std::vector<double>& bounds,
                          const std::vector<std::uint64_t>& counts, double sum);
 

@@ -22,7 +22,9 @@ void CheckBounds(const ReadyMessage& m) {
   for (const std::string& route : m.capabilities.routes) Require(route.starts_with('/'), "a route is a path", route);
 }
 void CheckBounds(const BeatMessage& m) {
-  Require(m.counters.size() <= 256 && m.histograms.size() <= 256, "a beat's series are bounded");
+  Require(m.counters.size() <= 256 && m.histograms.size() <= 256 && m.gauges.size() <= 256,
+          "a beat's series are bounded");
+  for (const auto& [name, value] : m.gauges) Require(std::isfinite(value) && value >= 0, "gauges are sane", name);
   for (const auto& [name, value] : m.counters) Require(std::isfinite(value) && value >= 0, "counters rise", name);
   for (const auto& [name, delta] : m.histograms) {
     Require(delta.counts.size() == delta.bounds.size() + 1, "a histogram has a count for each bucket", name);

@@ -90,7 +90,8 @@ void Bodies(Seeds seeds) {
 
 constexpr const char* kBeat =
     R"({"type":"beat","steps":5,"begun":2,"memory":{"rss_anon":1,"vm_data":2,"peak_rss":3},)"
-    R"("counters":{"prompt_tokens_total":5,"other":1.5},)"
+    R"("counters":{"prompt_tokens_total":5,"other":1.5,"finish_total/stop":2,"finish_total/rude":1},)"
+    R"("gauges":{"kv_blocks/used":17,"kv_usage_ratio":0.25,"replica_up":1},)"
     R"("histograms":{"batch_size":{"bounds":[1,2,4,8,16,32,64,128,256,512],"counts":[1,0,0,0,0,0,0,0,0,0,0],"sum":1}}})";
 
 void Control(Seeds seeds) {

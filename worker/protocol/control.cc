@@ -175,7 +175,8 @@ json ToJson(const BeatMessage& m) {
   }
   return {{"type", "beat"},         {"steps", m.steps},
           {"begun", m.begun},       {"memory", ToJson(m.memory)},
-          {"counters", m.counters}, {"histograms", std::move(histograms)}};
+          {"counters", m.counters}, {"histograms", std::move(histograms)},
+          {"gauges", m.gauges}};
 }
 
 HistogramDelta DecodeHistogram(Reader in) {
@@ -204,6 +205,9 @@ FromWorker DecodeBeat(Reader& in) {
   });
   in.Series("histograms", [&](const std::string& name, const json& value) {
     m.histograms[name] = DecodeHistogram(in.ObjectOf(value, "histograms." + name));
+  });
+  in.Series("gauges", [&](const std::string& name, const json& value) {
+    m.gauges[name] = in.RealOf(value, "gauges." + name, 0, kMaxIncrement);
   });
   return m;
 }

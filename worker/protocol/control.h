@@ -84,8 +84,11 @@ struct BeatMessage {             // every second, from a thread that does no oth
   std::uint64_t steps = 0;       // units of work done since the start, each under a second
   std::uint64_t begun = 0;       // requests begun since the start
   MemoryReport memory;
-  std::map<std::string, double> counters;             // catalogue name without prefix → increment
+  // By the catalogue's name without prefix; of a metric with a label of the worker's own also the label's value:
+  // "batches_total", "finish_total/stop".
+  std::map<std::string, double> counters;             // increments
   std::map<std::string, HistogramDelta> histograms;
+  std::map<std::string, double> gauges;               // what is now; absent from workers that have none
 };
 struct FailedMessage {           // the last word of a worker that cannot go on
   std::string reason;

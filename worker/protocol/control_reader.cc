@@ -30,6 +30,12 @@ int Depth(std::string_view text) {
   return deepest;
 }
 
+// Small letters, digits and underscores; no digit first.
+bool IsWord(std::string_view text) {
+  if (text.empty() || (text[0] >= '0' && text[0] <= '9')) return false;
+  return std::ranges::all_of(text, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+}
+
 }  // namespace
 
 std::optional<Error> ParsePacket(std::string_view packet, json* value) {
@@ -45,12 +51,11 @@ std::optional<Error> ParsePacket(std::string_view packet, json* value) {
   return std::nullopt;
 }
 
-bool IsMetricName(const std::string& name) {
-  if (name.empty() || name.size() > 128 || (name[0] >= '0' && name[0] <= '9')) return false;
-  for (char c : name) {
-    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) return false;
-  }
-  return true;
+bool IsMetricName(std::string_view name) {
+  if (name.size() > 128) return false;
+  const std::size_t slash = name.find('/');
+  if (slash != std::string_view::npos && !IsWord(name.substr(slash + 1))) return false;
+  return IsWord(name.substr(0, slash));
 }
 
 }  // namespace berth::protocol

@@ -19,7 +19,8 @@ inline constexpr std::size_t kMaxSeries = 256;  // metric names in one message
 
 // What is wrong with the packet's size, depth or JSON; or its object in `value`.
 std::optional<Error> ParsePacket(std::string_view packet, nlohmann::json* value);
-bool IsMetricName(const std::string& name);
+// A metric's name, or a name and the value of a label: "finish_total/stop".
+bool IsMetricName(std::string_view name);
 
 class Reader {
  public:

@@ -27,6 +27,7 @@ protocol::BeatMessage MakeBeat(const ControlLink::Pulse& pulse,
   beat.steps = pulse.steps();
   beat.begun = pulse.begun();
   beat.memory = pulse.memory();
+  if (pulse.gauges) beat.gauges = pulse.gauges();
   for (std::size_t i = 0; i < engine::kCounters; ++i) {
     if (increments.counters[i] > 0) beat.counters.emplace(Name(engine::Counter(i)), increments.counters[i]);
   }

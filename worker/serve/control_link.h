@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -43,6 +44,7 @@ class ControlLink {
     std::function<std::uint64_t()> begun;
     std::function<protocol::MemoryReport()> memory;
     std::function<void()> each = {};  // called before every beat
+    std::function<std::map<std::string, double>()> gauges = {};  // what is now, by the names of BeatMessage
   };
   void Beat(Duration interval, Pulse pulse, engine::Metrics& metrics);
 

@@ -35,11 +35,25 @@ TEST(MetricTable, LabelsAreBoundedSets) {
   }
 }
 
-TEST(MetricTable, WorkersReportOnlyIncrementsPerModel) {
+TEST(MetricTable, WorkersReportIncrementsPerModelAndGaugesPerReplica) {
   for (const MetricRow& row : MetricTable()) {
     if (!row.from_worker) continue;
-    EXPECT_NE(row.type, MetricType::kGauge) << row.name;
-    EXPECT_EQ(row.labels, std::vector<std::string_view>{"model"}) << row.name;
+    std::vector<std::string_view> expected = {"model"};
+    if (row.type == MetricType::kGauge) expected.push_back("replica");
+    if (!row.worker_values.empty()) expected.push_back(row.labels.back());
+    EXPECT_EQ(row.labels, expected) << row.name;
+  }
+}
+
+TEST(MetricTable, AWorkerNamesASeriesByItsMetricAndTheValueOfItsOwnLabel) {
+  ASSERT_TRUE(FindWorkerSeries("batches_total"));
+  EXPECT_EQ(FindWorkerSeries("batches_total")->value, "");
+  ASSERT_TRUE(FindWorkerSeries("finish_total/stop"));
+  EXPECT_EQ(FindWorkerSeries("finish_total/stop")->row->name, "finish_total");
+  EXPECT_EQ(FindWorkerSeries("finish_total/stop")->value, "stop");
+  for (const char* wrong : {"requests_total", "no_such_metric", "finish_total", "finish_total/", "finish_total/rude",
+                            "batches_total/", "batches_total/stop", "/stop", "", "replica_up"}) {
+    EXPECT_FALSE(FindWorkerSeries(wrong)) << wrong;
   }
 }
 
@@ -50,7 +64,7 @@ TEST(MetricTable, HasEveryNameOnce) {
 
 TEST(MetricTable, BoundsAscend) {
   for (const Bounds* bounds :
-       {&LatencyBounds(), &SizeBounds(), &TokenBounds(), &BatchBounds(), &RatioBounds()}) {
+       {&LatencyBounds(), &FirstTokenBounds(), &InterTokenBounds(), &SizeBounds(), &TokenBounds(), &BatchBounds(), &RatioBounds()}) {
     EXPECT_TRUE(std::ranges::is_sorted(*bounds, std::less_equal<>()));
   }
   EXPECT_EQ(TokenBounds().back(), 1048576);

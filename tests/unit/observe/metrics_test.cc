@@ -110,14 +110,6 @@ TEST(Metrics, WorkersNonsenseIsDropped) {
   EXPECT_EQ(text.find("queue"), std::string::npos) << text;
 }
 
-TEST(Metrics, WorkersMayReportOnlyWhatTheTableAllows) {
-  const Metrics metrics;
-  EXPECT_TRUE(metrics.WorkerMayReport("batches_total"));
-  EXPECT_TRUE(metrics.WorkerMayReport("batch_size"));
-  EXPECT_FALSE(metrics.WorkerMayReport("requests_total"));
-  EXPECT_FALSE(metrics.WorkerMayReport("no_such_metric"));
-}
-
 TEST(MetricsDeathTest, UnknownNameWrongTypeAndWrongLabelsAbort) {
   Metrics metrics;
   EXPECT_DEATH(metrics.Counter("no_such_metric", {}), "not in the table");

@@ -72,7 +72,10 @@ TEST(Control, BeatRoundTrips) {
   m.begun = 3;
   m.memory = {10, 20, 30, 40, 45, 50, 60};
   m.counters["prompt_tokens_total"] = 12.5;
+  m.counters["finish_total/stop"] = 2;
   m.histograms["request_inference_seconds"] = {{0.1, 1}, {1, 2, 3}, 4.5};
+  m.gauges["kv_blocks/used"] = 17;
+  m.gauges["kv_usage_ratio"] = 0.25;
   const auto back = FromWorkerBack(m);
   EXPECT_EQ(back.steps, 7u);
   EXPECT_EQ(back.begun, 3u);
@@ -82,6 +85,7 @@ TEST(Control, BeatRoundTrips) {
   EXPECT_EQ(back.memory.weights, 50u);
   EXPECT_EQ(back.memory.weights_mapped, 60u);
   EXPECT_EQ(back.counters, m.counters);
+  EXPECT_EQ(back.gauges, m.gauges);
   const auto& delta = back.histograms.at("request_inference_seconds");
   EXPECT_EQ(delta.bounds, (std::vector<double>{0.1, 1}));
   EXPECT_EQ(delta.counts, (std::vector<std::uint64_t>{1, 2, 3}));
@@ -125,7 +129,7 @@ constexpr std::string_view kCapabilities =
 TEST(Control, TheShapesThatTheHostileTableBendsAreGood) {
   EXPECT_TRUE(DecodeFromWorker(Ready(kCapabilities, "1")));
   EXPECT_TRUE(DecodeFromWorker(
-      Beat(R"("counters":{"a":1},"histograms":{"h":{"bounds":[1],"counts":[0,1],"sum":1}})")));
+      Beat(R"("gauges":{"a/b":1},"counters":{"a":1},"histograms":{"h":{"bounds":[1],"counts":[0,1],"sum":1}})")));
 }
 
 // A packet that a worker should never send, and a word of the error that names what is wrong with it.
@@ -224,6 +228,13 @@ std::vector<Hostile> HostileBeats() {
       {Beat(many), "counters"},
       {Beat(R"("counters":{"A-b":1})"), "metric names"},
       {Beat(R"("counters":{"":1})"), "metric names"},
+      {Beat(R"("counters":{"a/":1})"), "metric names"},
+      {Beat(R"("counters":{"/a":1})"), "metric names"},
+      {Beat(R"("counters":{"a/b/c":1})"), "metric names"},
+      {Beat(R"("gauges":[])"), "gauges"},
+      {Beat(R"("gauges":{"a":-1})"), "gauges.a"},
+      {Beat(R"("gauges":{"a":"1"})"), "gauges.a"},
+      {Beat(R"("gauges":{"a b":1})"), "metric names"},
       {counters("-1"), "counters.a"},
       {counters("1e300"), "counters.a"},
       {counters("null"), "counters.a"},
