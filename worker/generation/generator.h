@@ -9,7 +9,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "supervisor/base/result.h"
@@ -58,5 +60,8 @@ class Generator {
   class State;
   std::unique_ptr<State> state_;
 };
+
+// The gauges as beats name them: "kv_blocks/used", "kv_usage_ratio", ….
+std::map<std::string, double> BeatGauges(const Generator::Gauges& gauges);
 
 }  // namespace berth::engine
