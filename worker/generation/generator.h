@@ -27,12 +27,12 @@ struct GeneratorOptions {
   int max_sequences = 64;         // that run at the same time
   int step_tokens = 512;          // of one step, decoding and prefill together
   bool prefix_cache = true;
-  std::vector<std::int32_t> eos;  // the model's end tokens
+  std::vector<std::int32_t> eos = {};  // the model's end tokens
   // Ids from here on are in the model's vocabulary and not in the tokenizer's: never sampled.
   int sampled_vocab = 0;
   std::size_t max_jobs = 1024;    // waiting and running; more are refused
-  std::function<void()> prepare_thread;              // first thing on the compute thread
-  std::function<void(const Status&)> after_step;     // on the compute thread, how each step ended
+  std::function<void()> prepare_thread = {};           // first thing on the compute thread
+  std::function<void(const Status&)> after_step = {};  // on the compute thread, how each step ended
 };
 
 class Generator {
