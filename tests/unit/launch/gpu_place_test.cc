@@ -171,9 +171,9 @@ TEST_F(GpuPlaceTest, AReplicaOnTwoGpusNeedsRoomOnBothAndIsGoneOnceBothHaveLetGo)
   GpuPlace chat(gpus_, {"chat", 0, {"gpu0", "gpu1"}, GiB(40), 1, 0});
   EXPECT_THAT(chat.uuids(), ElementsAre(kUuid, kSecond));
   ReadTwo({}, {{4711, GiB(41), "python3"}});
-  EXPECT_THAT(chat.Objection(now_), HasSubstr("pid 4711 (python3) with 41 GiB"));
+  EXPECT_THAT(chat.Objection(now_).obstacle, HasSubstr("pid 4711 (python3) with 41 GiB"));
   ReadTwo({}, {});
-  EXPECT_EQ(chat.Objection(now_), "");
+  EXPECT_EQ(chat.Objection(now_).obstacle, "");
   chat.Begins();
   chat.Runs(10);
   ReadTwo({{10, GiB(40), ""}}, {{10, GiB(40), ""}});
