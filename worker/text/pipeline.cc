@@ -27,10 +27,11 @@ PipelineResult ReadPipeline(const std::filesystem::path& dir) {
   const auto config = dir / "tokenizer_config.json";
   if (has("tokenizer.json")) return ReadTokenizerJson(dir / "tokenizer.json", config);
   if (has("vocab.json") && has("merges.txt")) return ReadVocabMerges(dir / "vocab.json", dir / "merges.txt", config);
+  if (has("tokenizer.model")) return ReadSentencePiece(dir / "tokenizer.model", config);
   if (has("vocab.txt")) return ReadVocabTxt(dir / "vocab.txt", config);
   return MakeError(ErrorKind::kNotFound, dir.string(),
-                   ": has neither tokenizer.json, nor vocab.json with merges.txt, nor vocab.txt; copy the model's ",
-                   "tokenizer files there, or correct the path");
+                   ": has neither tokenizer.json, nor vocab.json with merges.txt, nor tokenizer.model, nor vocab.txt; copy ",
+                   "the model's tokenizer files there, or correct the path");
 }
 
 }  // namespace berth::text

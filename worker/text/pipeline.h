@@ -45,6 +45,9 @@ PipelineResult ReadTokenizerJson(const std::filesystem::path& path, const std::f
 PipelineResult ReadVocabMerges(const std::filesystem::path& vocab, const std::filesystem::path& merges,
                                const std::filesystem::path& config);
 
+// tokenizer.model, SentencePiece's own file; BPE alone.
+PipelineResult ReadSentencePiece(const std::filesystem::path& path, const std::filesystem::path& config);
+
 // vocab.txt, one token a line, its id the line's number from 0; `config` is tokenizer_config.json, which may
 // be absent and then means an uncased BERT.
 PipelineResult ReadVocabTxt(const std::filesystem::path& vocab, const std::filesystem::path& config);
