@@ -23,6 +23,11 @@ std::string Punctuation(const std::string& behavior) {
   return R"({"type": "Punctuation", "behavior": ")" + behavior + "\"}";
 }
 
+// As Qwen2 and Llama 3 cut, with one more contraction.
+const std::string kContractions =
+    R"json({"type": "Split", "behavior": "Isolated", "pattern": {"Regex":
+    "(?i:'s|'ll|'k)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}})json";
+
 // At what the pattern does not match.
 std::string Split(const std::string& behavior) {
   return R"({"type": "Split", "pattern": {"Regex": "\\w+|[^\\w\\s]+"}, "invert": true, "behavior": ")" + behavior + "\"}";
@@ -70,6 +75,11 @@ std::vector<Case> Cases() {
        "a--b---",
        {"a", "b", "-"}},
       {R"({"type": "Split", "pattern": {"Regex": "x*"}, "behavior": "Isolated", "invert": false})", "axxb", {"a", "xx", "b"}},
+      // Case folding is Unicode's: U+017F is an s, U+212A a k.
+      {kContractions, "It'S it'\u017Fx we'\u212A'll", {"It", "'S", " it", "'\u017F", "x", " we", "'\u212A", "'ll"}},
+      {kContractions, "a  b\r\n\n  c", {"a", " ", " b", "\r\n\n", " ", " c"}},
+      {kContractions, "x\u0085\u180E y12\uFEFF", {"x", "\u0085", "\u180E", " y", "1", "2", "\uFEFF"}},
+      {kContractions, "it \uFEFF[MASK", {"it", " \uFEFF[", "MASK"}},
       {R"({"type": "ByteLevel", "add_prefix_space": true, "use_regex": true})",
        "Hello my friend, it's \u00E9",
        {"\u0120Hello", "\u0120my", "\u0120friend", ",", "\u0120it", "'s", "\u0120\u00C3\u00A9"}},
