@@ -56,6 +56,31 @@ void CheckDevices(const Draft& draft, Complaints& complaints) {
   }
 }
 
+// A key that only one kind has, at a model of another; in `defaults` it is for those that have it.
+void CheckKinds(const Draft& draft, Complaints& complaints) {
+  for (std::size_t i = 0; i < draft.models.size(); ++i) {
+    const std::string_view kind = Name(draft.plan.models[i].kind);
+    for (const auto& [key, given] : draft.models[i].given) {
+      if (key->only.empty() || key->only == kind) continue;
+      complaints.Add(given.line, given.column,
+                     given.label + ": only models of kind " + std::string(key->only) + " have it, and this one is of kind " +
+                         std::string(kind) + "; remove the key");
+    }
+  }
+}
+
+void CheckDtypes(const Draft& draft, Complaints& complaints) {
+  for (std::size_t i = 0; i < draft.models.size(); ++i) {
+    const Model& model = draft.plan.models[i];
+    const bool on_cpu = std::ranges::find(model.devices, "cpu") != model.devices.end();
+    if (model.kind != Kind::kLlm || model.llm.dtype != Dtype::kFloat16 || !on_cpu) continue;
+    const Position at = Where(draft, i, "models.*.dtype");
+    complaints.Add(at.line, at.column,
+                   Label(draft, i, "models.*.dtype") + ": there is no float16 arithmetic on the CPU; write auto, which widens "
+                                              "float16 weights to float32, or float32, or bfloat16");
+  }
+}
+
 void CheckDependency(const Draft& draft, std::size_t model, const Item& item, Complaints& complaints) {
   const Plan& plan = draft.plan;
   const std::string label = Label(draft, model, "models.*.after");
@@ -211,6 +236,8 @@ void CheckDraft(const Draft& draft, Complaints& complaints) {
   CheckNames(draft, complaints);
   CheckAliases(draft, complaints);
   CheckDevices(draft, complaints);
+  CheckKinds(draft, complaints);
+  CheckDtypes(draft, complaints);
   CheckAfter(draft, complaints);
   CheckDevicesThemselves(draft, complaints);
   CheckDevicesPerReplica(draft, complaints);

@@ -18,6 +18,8 @@ constexpr std::array kBalances{Balance::kLeastLoaded, Balance::kRoundRobin, Bala
 constexpr std::array kStarts{Start::kBoot, Start::kManual};
 constexpr std::array kSharings{Sharing::kShared, Sharing::kExclusive};
 constexpr std::array kSpreads{Spread::kSpread, Spread::kPack};
+constexpr std::array kDtypes{Dtype::kAuto, Dtype::kFloat32, Dtype::kBfloat16, Dtype::kFloat16};
+constexpr std::array kGenerationDefaults{GenerationDefaults::kModel, GenerationDefaults::kOpenai};
 constexpr std::array kOnFailures{OnFailure::kContinue, OnFailure::kStop};
 
 int Int(const Value& v) { return static_cast<int>(v.number); }
@@ -231,7 +233,8 @@ constexpr Key kKeys[] = {
      .choices = "embedding|llm|speech",
      .own = true,
      .restarts = Restarts::kReplicas,
-     .sentence = "What the model does. The worker of this version serves embedding models; rerankers (cross-encoders) are of this kind, too.",
+     .sentence = "What the model does. The worker of this version serves embedding models (rerankers, which are "
+                 "cross-encoders, are of this kind, too) and language models.",
      .store = [](Target& t, const Value& v) { t.model->kind = FromName(v.text, kKinds); }},
     {.path = "models.*.source",
      .type = Type::kPath,
@@ -336,25 +339,82 @@ constexpr Key kKeys[] = {
     {.path = "models.*.matryoshka",
      .type = Type::kFlag,
      .preset = "false",
+     .only = "embedding",
      .restarts = Restarts::kReplicas,
      .sentence = "The model was trained so that its embeddings may be cut: requests may ask for `dimensions`.",
      .store = [](Target& t, const Value& v) { t.model->matryoshka = v.flag; }},
     {.path = "models.*.batching.max_tokens",
      .type = Type::kInteger,
-     .preset = "16384",
+     .otherwise = "16384; of a language model 512",
+     .example = "16384",
      .least = "1",
      .most = "1048576",
      .restarts = Restarts::kReplicas,
-     .sentence = "Tokens of one batch, padding included.",
+     .sentence = "Tokens of one batch, padding included; of a language model those of one step, decoding and prefill "
+                 "together: fewer make a long prompt stall the others' tokens for less long.",
      .store = [](Target& t, const Value& v) { t.model->batching.max_tokens = Int(v); }},
     {.path = "models.*.batching.max_delay",
      .type = Type::kTime,
      .preset = "2ms",
      .least = "0",
      .most = "10s",
+     .only = "embedding",
      .restarts = Restarts::kReplicas,
      .sentence = "How long a batch may wait for company.",
      .store = [](Target& t, const Value& v) { t.model->batching.max_delay = v.time; }},
+    {.path = "models.*.dtype",
+     .type = Type::kChoice,
+     .preset = "auto",
+     .choices = "auto|float32|bfloat16|float16",
+     .only = "llm",
+     .restarts = Restarts::kReplicas,
+     .sentence = "How weights are kept and multiplied; sums are in float32. `auto`: as in the checkpoint, but float16 "
+                 "is widened to float32 on the CPU, which has no arithmetic for it.",
+     .store = [](Target& t, const Value& v) { t.model->llm.dtype = FromName(v.text, kDtypes); }},
+    {.path = "models.*.context",
+     .type = Type::kInteger,
+     .otherwise = "the most that one sequence fits into `memory`, at most the model's own",
+     .example = "8192",
+     .least = "16",
+     .most = "16777216",
+     .only = "llm",
+     .restarts = Restarts::kReplicas,
+     .sentence = "Tokens of one sequence, prompt and output together.",
+     .store = [](Target& t, const Value& v) { t.model->llm.context = v.number; }},
+    {.path = "models.*.max_sequences",
+     .type = Type::kInteger,
+     .preset = "64",
+     .least = "1",
+     .most = "1024",
+     .only = "llm",
+     .restarts = Restarts::kReplicas,
+     .sentence = "Sequences that are generated at the same time; a request has `n` of each prompt.",
+     .store = [](Target& t, const Value& v) { t.model->llm.max_sequences = Int(v); }},
+    {.path = "models.*.kv_cache.prefix",
+     .type = Type::kFlag,
+     .preset = "true",
+     .only = "llm",
+     .restarts = Restarts::kReplicas,
+     .sentence = "Keys and values of prompts are kept while there is room, and taken up by prompts that begin alike.",
+     .store = [](Target& t, const Value& v) { t.model->llm.prefix_cache = v.flag; }},
+    {.path = "models.*.generation_defaults",
+     .type = Type::kChoice,
+     .preset = "model",
+     .choices = "model|openai",
+     .only = "llm",
+     .restarts = Restarts::kReplicas,
+     .sentence = "Whose sampling parameters a request gets that leaves them out: those of generation_config.json, or "
+                 "those of OpenAI's API.",
+     .store =
+         [](Target& t, const Value& v) { t.model->llm.generation_defaults = FromName(v.text, kGenerationDefaults); }},
+    {.path = "models.*.chat_template",
+     .type = Type::kPath,
+     .otherwise = "the model's own: chat_template.jinja, or the one in tokenizer_config.json",
+     .example = "/models/chatml.jinja",
+     .only = "llm",
+     .restarts = Restarts::kReplicas,
+     .sentence = "A Jinja file that makes a prompt of a conversation.",
+     .store = [](Target& t, const Value& v) { t.model->llm.chat_template = v.path; }},
     {.path = "models.*.queue.max",
      .type = Type::kInteger,
      .preset = "512",
@@ -417,47 +477,5 @@ constexpr Key kKeys[] = {
 }  // namespace
 
 std::span<const Key> Keys() { return kKeys; }
-
-std::string_view Key::inner() const {
-  for (const std::string_view section : {kDevices, kModels}) {
-    if (path.starts_with(section)) return path.substr(section.size() + 1);
-  }
-  return path.substr(path.find('.') + 1);
-}
-
-std::vector<std::string> Choices(const Key& key) {
-  std::vector<std::string> choices;
-  for (std::string_view rest = key.choices; !rest.empty();) {
-    const std::size_t bar = rest.find('|');
-    choices.emplace_back(rest.substr(0, bar));
-    rest = bar == std::string_view::npos ? std::string_view() : rest.substr(bar + 1);
-  }
-  return choices;
-}
-
-std::string_view TypeName(Type type) {
-  switch (type) {
-    case Type::kFlag: return "true or false";
-    case Type::kInteger: return "a whole number";
-    case Type::kSize: return "a size";
-    case Type::kTime: return "a time";
-    case Type::kText: return "a word";
-    case Type::kPath: return "a path";
-    case Type::kAddress: return "host:port";
-    case Type::kChoice: return "one of";
-    case Type::kChoices: return "a list of";
-    case Type::kNames: return "a list of names";
-    case Type::kGroups: return "a list of lists of names";
-    case Type::kTimeRange: return "two times, [least, most]";
-    case Type::kRate: return "a count in a time";
-  }
-  return "";
-}
-
-std::string BoundsText(const Key& key) {
-  if (key.least.empty()) return "";
-  if (key.least == key.most) return std::string(key.least);
-  return std::string(key.least).append(" to ").append(key.most);
-}
 
 }  // namespace berth::config

@@ -70,6 +70,7 @@ struct Key {
   std::string_view most = {};
   std::string_view choices = {};    // "a|b|c"
   bool own = false;                 // of a model: makes no sense in `defaults`
+  std::string_view only = {};       // of a model: the one kind that has it; in `defaults`, the kind that it is for
   Restarts restarts = Restarts::kDaemon;
   std::string_view sentence = {};
   void (*store)(Target&, const Value&) = nullptr;
@@ -92,6 +93,8 @@ constexpr std::string_view kDefaults = "defaults";
 std::vector<std::string> Choices(const Key& key);
 // "a size", "a whole number", …, as messages and the reference call it.
 std::string_view TypeName(Type type);
+// What it is, and for which kind alone.
+std::string Sentence(const Key& key);
 // "1 to 64", "at least 1MiB", or "" when unbounded.
 std::string BoundsText(const Key& key);
 

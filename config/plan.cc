@@ -36,6 +36,20 @@ std::string_view Name(Spread spread) { return spread == Spread::kPack ? "pack" :
 
 std::string_view Name(OnFailure on_failure) { return on_failure == OnFailure::kStop ? "stop" : "continue"; }
 
+std::string_view Name(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kAuto: return "auto";
+    case Dtype::kFloat32: return "float32";
+    case Dtype::kBfloat16: return "bfloat16";
+    case Dtype::kFloat16: return "float16";
+  }
+  return "";
+}
+
+std::string_view Name(GenerationDefaults defaults) {
+  return defaults == GenerationDefaults::kOpenai ? "openai" : "model";
+}
+
 std::string Format(const Address& address) {
   const bool ipv6 = address.host.find(':') != std::string::npos;
   return (ipv6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);

@@ -23,6 +23,8 @@ enum class Start { kBoot, kManual };
 enum class Sharing { kShared, kExclusive };  // exclusive: alone on its device
 enum class Spread { kSpread, kPack };        // the freest device first, or the fullest on which it fits
 enum class OnFailure { kContinue, kStop };
+enum class Dtype { kAuto, kFloat32, kBfloat16, kFloat16 };  // auto: as in the checkpoint, where the device can
+enum class GenerationDefaults { kModel, kOpenai };          // generation_config.json's, or those of OpenAI's API
 
 // "embedding", "llm", "speech"; "least_loaded", …; "boot", "manual".
 std::string_view Name(Kind kind);
@@ -31,6 +33,8 @@ std::string_view Name(Start start);
 std::string_view Name(Sharing sharing);
 std::string_view Name(Spread spread);
 std::string_view Name(OnFailure on_failure);
+std::string_view Name(Dtype dtype);
+std::string_view Name(GenerationDefaults defaults);
 
 // host:port of a TCP listener. Port 0 asks the kernel for a free one (tests); the log says which.
 struct Address {
@@ -83,8 +87,17 @@ struct Rules {
 };
 
 struct Batching {
-  int max_tokens = 0;      // tokens of one batch, padding included
+  int max_tokens = 0;      // tokens of one batch, padding included; of one step of a language model
   Duration max_delay{};    // how long a batch may wait for company
+};
+// What only a language model has.
+struct Llm {
+  Dtype dtype = Dtype::kAuto;
+  std::int64_t context = 0;             // tokens of one sequence, prompt and output; 0: not given
+  int max_sequences = 0;                // that are generated at the same time
+  bool prefix_cache = false;
+  GenerationDefaults generation_defaults = GenerationDefaults::kModel;
+  std::filesystem::path chat_template;  // empty: the model's own
 };
 struct Queue {
   int max = 0;             // requests waiting for a replica of the model
@@ -121,6 +134,7 @@ struct Model {
   bool required = false;
   bool matryoshka = false;            // embeddings may be cut to a request's `dimensions`
   Batching batching;
+  Llm llm;
   Queue queue;
   Duration load_stall{};              // loading without progress for this long is a failed load
   Duration health_stall{};            // work begun without a step for this long is a hung replica

@@ -26,7 +26,7 @@ std::string DefaultColumn(const Key& key) {
 std::string Row(const Key& key, std::string_view name) {
   const char* restarts = key.restarts == Restarts::kReplicas ? "its replicas" : "the daemon";
   return "| " + Code(name) + " | " + TypeColumn(key) + " | " + DefaultColumn(key) + " | " + restarts + " | " +
-         std::string(key.sentence) + " |\n";
+         Sentence(key) + " |\n";
 }
 
 struct Part {
@@ -98,12 +98,13 @@ std::string DefaultsYaml() {
 }
 
 std::string KeyYaml(const Key& key, const std::string& name, const std::string& indent) {
-  const std::string words = std::string(key.sentence) +
+  const std::string words = Sentence(key) +
                             (key.required()       ? " Required."
                              : key.preset.empty() ? " Default: " + std::string(key.otherwise) + "."
                                                   : "");
-  // A computed default differs from host to host: shown, but not set.
-  const bool set = key.required() || !key.preset.empty();
+  // A computed default differs from host to host: shown, but not set. Nor is what the model of this file cannot have.
+  const bool its_kind = key.only.empty() || key.only == "embedding";
+  const bool set = its_kind && (key.required() || !key.preset.empty());
   const std::string value(key.preset.empty() ? key.example : key.preset);
   return Comment(words, indent) + indent + (set ? "" : "# ") + name + ": " + value + "\n";
 }

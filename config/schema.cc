@@ -84,7 +84,7 @@ void Insert(Json& section, std::string_view inner, const Key& key) {
     return;
   }
   Json schema = SchemaOf(key);
-  schema["description"] = key.sentence;
+  schema["description"] = Sentence(key);
   if (!key.preset.empty()) schema["default"] = PresetJson(key);
   properties[name] = std::move(schema);
 }

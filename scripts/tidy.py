@@ -45,7 +45,11 @@ MAY_INCLUDE = {
     # Of the engine only what torch-free code may know: the face of a decoder, how jobs end.
     "worker/generation": ["supervisor/base", "worker/text", "worker/engine", "worker/metering"],
     "worker/serve": ["supervisor/base", "worker/protocol", "worker/checkpoint", "worker/text", "worker/engine",
-                     "worker/generation", "worker/metering"],
+                     "worker/metering"],
+    "worker/embeddings": ["supervisor/base", "worker/protocol", "worker/checkpoint", "worker/text", "worker/engine",
+                          "worker/metering", "worker/serve"],
+    "worker/completions": ["supervisor/base", "worker/protocol", "worker/checkpoint", "worker/text", "worker/engine",
+                           "worker/metering", "worker/generation", "worker/chat", "worker/serve"],
 }
 MAY_INCLUDE_TORCH = ("worker/weights", "worker/models", "worker/engine", "worker/kernels", "tests/unit/engine")
 TORCH = re.compile(r"<(ATen|torch|c10)/")

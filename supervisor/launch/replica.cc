@@ -103,6 +103,18 @@ void Replica::Sample(TimePoint now) {
 
 // ---- what the life has done
 
+std::optional<protocol::LlmSettings> Replica::LlmSettings() const {
+  const config::Model& model = life_.model();
+  if (model.kind != config::Kind::kLlm) return std::nullopt;
+  const config::Llm& llm = model.llm;
+  return protocol::LlmSettings{.dtype = std::string(config::Name(llm.dtype)),
+                               .context = llm.context,
+                               .max_sequences = llm.max_sequences,
+                               .prefix_cache = llm.prefix_cache,
+                               .generation_defaults = std::string(config::Name(llm.generation_defaults)),
+                               .chat_template = llm.chat_template.string()};
+}
+
 WorkerSettings Replica::Settings() {
   const config::Model& model = life_.model();
   protocol::StartMessage start;
@@ -117,6 +129,7 @@ WorkerSettings Replica::Settings() {
   start.batch_max_delay_us = model.batching.max_delay.count();
   start.matryoshka = model.matryoshka;
   start.max_body_bytes = yard_.max_body_bytes;
+  start.llm = LlmSettings();
   const std::string socket = std::to_string(++yard_.processes_started) + ".sock";
   return {yard_.options.worker, yard_.options.runtime_dir / socket,
           WorkerEnvironment(yard_.own_environment, yard_.cpu_flags, assignment_.threads, place_.uuids()),

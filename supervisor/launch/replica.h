@@ -95,6 +95,7 @@ class Replica : private Hands {
   void On(const protocol::FromWorker& message);
   TimePoint NextLook() const;
   void Sample(TimePoint now);  // what the kernel says about the process and the host
+  std::optional<protocol::LlmSettings> LlmSettings() const;
   WorkerSettings Settings();
   std::unique_ptr<Cgroup> MakeGroup();
 

@@ -45,6 +45,7 @@ json Describe(const Shared& shared, const ModelDoor& door) {
   model["capabilities"] = view.capabilities->routes;
   if (view.capabilities->context > 0) model["context_length"] = view.capabilities->context;
   if (view.capabilities->dimensions > 0) model["dimensions"] = view.capabilities->dimensions;
+  if (!view.capabilities->sampling.empty()) model["sampling_defaults"] = view.capabilities->sampling;
   return model;
 }
 

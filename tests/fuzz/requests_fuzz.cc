@@ -11,10 +11,10 @@
 #include "tests/fuzz/temp_folder.h"
 #include "worker/protocol/http_message.h"
 #include "worker/serve/body_fields.h"
-#include "worker/serve/embeddings_request.h"
-#include "worker/serve/rerank_request.h"
-#include "worker/serve/tokenize_inputs.h"
-#include "worker/serve/tokenize_pairs.h"
+#include "worker/embeddings/embeddings_request.h"
+#include "worker/embeddings/rerank_request.h"
+#include "worker/embeddings/tokenize_inputs.h"
+#include "worker/embeddings/tokenize_pairs.h"
 #include "worker/serve/tokenize_route.h"
 
 namespace berth::fuzz {
@@ -23,7 +23,7 @@ namespace {
 using nlohmann::json;
 using serve::ApiError;
 using serve::EmbeddingsRequest;
-using serve::ModelFacts;
+using serve::EncoderFacts;
 
 const text::Tokenizer& TinyTokenizer() {
   static const std::unique_ptr<text::Tokenizer> tokenizer = [] {
@@ -37,8 +37,8 @@ const text::Tokenizer& TinyTokenizer() {
   return *tokenizer;
 }
 
-ModelFacts FactsOf(std::uint8_t how) {
-  ModelFacts facts{.name = "bge", .dimensions = 8, .max_tokens = how & 1 ? 4 : 512, .vocab_size = 10};
+EncoderFacts FactsOf(std::uint8_t how) {
+  EncoderFacts facts{{.name = "bge", .max_tokens = how & 1 ? 4 : 512, .vocab_size = 10}, 8};
   facts.matryoshka = how & 2;
   facts.sentence.lowercase = how & 4;
   facts.sentence.include_prompt = how & 8;
@@ -57,7 +57,7 @@ void CheckError(const ApiError& error) {
   Require(!json::parse(reply.body, nullptr, false).is_discarded(), "an error is sent as JSON", reply.body);
 }
 
-void CheckRequest(const EmbeddingsRequest& request, const ModelFacts& facts) {
+void CheckRequest(const EmbeddingsRequest& request, const EncoderFacts& facts) {
   Require(request.texts.empty() != request.tokens.empty(), "inputs are texts or tokens, and there are some");
   Require(request.inputs() <= std::max(serve::kMaxInputs, std::size_t{1}), "inputs are bounded");
   Require(request.dimensions >= 1 && request.dimensions <= facts.dimensions, "dimensions are those that there are");
@@ -80,7 +80,7 @@ json Rewritten(const EmbeddingsRequest& r) {
   return json::parse(body.dump());  // as a client sends it: numbers without a sign
 }
 
-void CheckRewritten(const EmbeddingsRequest& request, const ModelFacts& facts) {
+void CheckRewritten(const EmbeddingsRequest& request, const EncoderFacts& facts) {
   const auto again = serve::ParseEmbeddings(Rewritten(request), facts, request.input_key);
   Require(again.has_value(), "what was accepted is accepted when written again", again ? "" : again.error().message);
   const bool same = again->texts == request.texts && again->tokens == request.tokens &&
@@ -90,7 +90,7 @@ void CheckRewritten(const EmbeddingsRequest& request, const ModelFacts& facts) {
   Require(same, "what is written again means the same");
 }
 
-void CheckTokens(EmbeddingsRequest request, const ModelFacts& facts) {
+void CheckTokens(EmbeddingsRequest request, const EncoderFacts& facts) {
   const std::size_t inputs = request.inputs();
   const bool texts = !request.texts.empty();
   const auto tokens = serve::TokenizeInputs(request, facts, TinyTokenizer());
@@ -106,7 +106,7 @@ void CheckTokens(EmbeddingsRequest request, const ModelFacts& facts) {
   Require(total == tokens->total && total <= serve::kMaxRequestTokens, "the tokens are counted");
 }
 
-void Embeddings(const json& body, const ModelFacts& facts, const std::string& key, const route::BodyModel& seen) {
+void Embeddings(const json& body, const EncoderFacts& facts, const std::string& key, const route::BodyModel& seen) {
   const auto request = serve::ParseEmbeddings(body, facts, key);
   if (!request) return CheckError(request.error());
   const bool same = request->model == seen.model.value_or("");
@@ -132,7 +132,7 @@ json Rewritten(const serve::RerankRequest& r) {
   return json::parse(body.dump());
 }
 
-void Rerank(const json& body, const ModelFacts& facts, serve::RerankDialect dialect, const route::BodyModel& seen) {
+void Rerank(const json& body, const EncoderFacts& facts, serve::RerankDialect dialect, const route::BodyModel& seen) {
   auto request = serve::ParseRerank(body, dialect);
   if (!request) return CheckError(request.error());
   if (seen.error.empty()) Require(request->model == seen.model.value_or(""), "the worker sees the proxy's model");
@@ -162,7 +162,7 @@ void CheckReply(const serve::Parsed<std::string>& reply, const char* key) {
 void Run(std::string_view input) {
   Slices slices(input);
   const std::uint8_t which = slices.Byte();
-  const ModelFacts facts = FactsOf(slices.Byte());
+  const EncoderFacts facts = FactsOf(slices.Byte());
   const std::string_view text = slices.Rest();
   const auto body = serve::ParseBody(text);
   const route::BodyModel seen = route::ReadBodyModel(text);

@@ -131,6 +131,22 @@ void Admin(Seeds seeds) {
   seeds.Add("\x08\x05GET /v1/events?follow=1 HTTP/1.0\r\n\r\n"s);
 }
 
+void GenerationRequests(Seeds seeds) {
+  seeds.AddAll("\x02\x02", {R"({"model":"m","prompt":"a","max_tokens":5,"temperature":0.5,"stop":["b","c"],"seed":7})",
+                            R"({"prompt":["a","b"],"n":2,"best_of":3,"logprobs":5,"echo":true,"logit_bias":{"3":-100}})",
+                            R"({"prompt":[1,2,3],"stream":true,"stream_options":{"include_usage":true},"suffix":""})",
+                            R"({"prompt":[[1],[2,9]],"min_tokens":1,"ignore_eos":true,"stop_token_ids":[1],"top_k":-1})"});
+  seeds.AddAll(
+      "\x01\x01",
+      {R"({"messages":[{"role":"user","content":"hi"}],"max_completion_tokens":3,"logprobs":true,"top_logprobs":2})",
+       R"({"messages":[{"role":"system","content":[{"type":"text","text":"s"}]},{"role":"user","content":"u"}],"n":2,
+           "tools":[{"type":"function","function":{"name":"f","parameters":{}}}],"tool_choice":"auto"})",
+       R"({"messages":[{"role":"user","content":"u"},{"role":"assistant","content":" so far "}],
+           "continue_final_message":true,"chat_template_kwargs":{"enable_thinking":false},"documents":[{"text":"d"}]})",
+       R"({"messages":[{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f",
+           "arguments":"{}"}}]},{"role":"tool","content":"4","tool_call_id":"1"}],"response_format":{"type":"text"}})"});
+}
+
 void JsonRequests(Seeds seeds) {
   seeds.AddAll("0\x1e", {R"({"model":"bge","input":"hello world"})", R"({"input":["hello","worlds"],"dimensions":4,"truncate":true})",
                          R"({"input":[5,6,7],"encoding_format":"base64","user":"u"})", R"({"input":[[5],[6,7]],"normalize":false})",
@@ -226,6 +242,7 @@ int main(int argc, char** argv) {
   Claims({out, "claims"});
   Admin({out, "admin"});
   JsonRequests({out, "requests"});
+  GenerationRequests({out, "completions"});
   BodyModels({out, "body_model"});
   Safetensors({out, "safetensors"});
   Tokenizers({out, "tokenizer"});

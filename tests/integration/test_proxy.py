@@ -203,6 +203,40 @@ class Clients(unittest.TestCase):
             self.assertIn('"error"', events[-1])
             self.assertNotIn("[DONE]", answer.body.decode())
 
+    def open_stream(self, berth, headers=None):
+        """The reply to a streamed chat whose first event is there; and the connection, which keeps it open."""
+        connection = berth.connection()
+        connection.request("POST", "/v1/chat/completions", json.dumps({"model": "m", "stream": True, "messages": []}),
+                           {"Content-Type": "application/json", **(headers or {})})
+        reply = connection.getresponse()
+        self.assertTrue(reply.read1(65536).startswith(b"data: "))
+        return connection, reply
+
+    def test_no_timeout_ends_a_stream_that_goes_on(self):
+        behaviour = {**FAST, "stream_chunks": 12, "stream_chunk_ms": 100}
+        with Daemon(model("m", behaviour=behaviour, queue={"timeout": "200ms"}), server={"body_timeout": "300ms"}) as berth:
+            connection, reply = self.open_stream(berth)
+            self.assertTrue(reply.read().rstrip().endswith(b"data: [DONE]"))
+            connection.close()
+
+    def test_deadline_in_mid_stream_is_an_error_event_without_done(self):
+        with Daemon(model("m", behaviour={**FAST, "stream_chunks": 1000, "stream_chunk_ms": 20})) as berth:
+            connection, reply = self.open_stream(berth, {"X-Deadline-Ms": "500"})
+            rest = reply.read().decode()
+            self.assertIn("deadline_exceeded", rest.rstrip().split("\n\n")[-1])
+            self.assertNotIn("[DONE]", rest)
+            connection.close()
+            wait_until("place free", lambda: berth.replicas()[0]["in_flight"] == 0, 3)
+
+    def test_client_that_leaves_a_stream_frees_its_place(self):
+        with Daemon(model("m", behaviour={**FAST, "stream_chunks": 100000, "stream_chunk_ms": 20, "window": 1})) as berth:
+            connection, _ = self.open_stream(berth)
+            self.assertEqual(berth.replicas()[0]["in_flight"], 1)
+            connection.close()
+            wait_until("place free", lambda: berth.replicas()[0]["in_flight"] == 0, 3)
+            wait_until("counted as one that left", lambda: berth.metric(
+                "berth_http_client_disconnects_total", route="/v1/chat/completions", phase="stream") == 1, 3)
+
     def test_slow_reader_of_a_stream_does_not_grow_memory(self):
         behaviour = {**FAST, "stream_chunks": 20000, "stream_chunk_ms": 0, "response_bytes": 4096}
         with Daemon(model("m", behaviour=behaviour)) as berth:

@@ -25,6 +25,7 @@ bool Budget::Take(std::uint64_t bytes) {
   } while (!taken_.compare_exchange_weak(before, before + bytes, kRelaxed));
   Raise(kept_, before + bytes);
   Raise(peak_, before + bytes);
+  Raise(marked_, before + bytes);
   return true;
 }
 

@@ -42,6 +42,9 @@ class Budget {
   std::uint64_t taken() const { return taken_.load(std::memory_order_relaxed); }
   std::uint64_t other() const { return other_.load(std::memory_order_relaxed); }
   std::uint64_t peak() const { return peak_.load(std::memory_order_relaxed); }  // the most ever taken
+  // The most taken since Mark(), to measure one step by.
+  void Mark() { marked_.store(taken(), std::memory_order_relaxed); }
+  std::uint64_t peak_since_mark() const { return marked_.load(std::memory_order_relaxed); }
   // Nothing more is needed to be over it.
   bool exceeded() const { return limit_ > 0 && taken() + other() > limit_; }
 
@@ -54,6 +57,7 @@ class Budget {
   std::atomic<std::uint64_t> other_{0};
   std::atomic<std::uint64_t> kept_{0};  // the most taken since freed memory was last returned
   std::atomic<std::uint64_t> peak_{0};
+  std::atomic<std::uint64_t> marked_{0};
 };
 
 // Bytes taken from a budget for as long as this lives. Used by one thread at a time.
@@ -61,8 +65,13 @@ class Charge {
  public:
   Charge() = default;
   ~Charge() { Reset(); }
-  Charge(const Charge&) = delete;
-  Charge& operator=(const Charge&) = delete;
+  Charge(Charge&& other) noexcept
+      : budget_(std::exchange(other.budget_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  Charge& operator=(Charge&& other) noexcept {
+    std::swap(budget_, other.budget_);  // `other` gives back what this held
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
 
   // From what it holds to `bytes` of `budget`, which outlives it. False: they do not fit; it holds what it held.
   bool Hold(Budget& budget, std::uint64_t bytes);

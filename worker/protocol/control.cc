@@ -47,8 +47,28 @@ Result<Message> DecodeAs(std::string_view packet, const Decoder<Message> (&decod
 
 // --- one pair of functions per message: what is written, and how it is read back ---
 
+json ToJson(const LlmSettings& m) {
+  return {{"dtype", m.dtype},
+          {"context", m.context},
+          {"max_sequences", m.max_sequences},
+          {"prefix_cache", m.prefix_cache},
+          {"generation_defaults", m.generation_defaults},
+          {"chat_template", m.chat_template}};
+}
+
+LlmSettings DecodeLlm(Reader in) {
+  LlmSettings m;
+  m.dtype = in.Text("dtype", kMaxShortText);
+  m.context = in.Whole("context", std::int64_t{0}, std::int64_t{1} << 30);
+  m.max_sequences = in.Whole("max_sequences", 1, 65'536);
+  m.prefix_cache = in.Bool("prefix_cache");
+  m.generation_defaults = in.Text("generation_defaults", kMaxShortText);
+  m.chat_template = in.Text("chat_template", kMaxPath);
+  return m;
+}
+
 json ToJson(const StartMessage& m) {
-  return {{"type", "start"},
+  json start = {{"type", "start"},
           {"protocol", m.protocol},
           {"name", m.name},
           {"replica", m.replica},
@@ -61,6 +81,8 @@ json ToJson(const StartMessage& m) {
           {"batch_max_delay_us", m.batch_max_delay_us},
           {"matryoshka", m.matryoshka},
           {"max_body_bytes", m.max_body_bytes}};
+  if (m.llm) start["llm"] = ToJson(*m.llm);
+  return start;
 }
 
 ToWorker DecodeStart(Reader& in) {
@@ -81,6 +103,7 @@ ToWorker DecodeStart(Reader& in) {
   m.batch_max_delay_us = in.Whole("batch_max_delay_us", std::int64_t{0}, std::int64_t{1} << 50);
   m.matryoshka = in.Bool("matryoshka");
   m.max_body_bytes = in.Whole("max_body_bytes", std::uint64_t{0}, kMaxCount);
+  if (in.Has("llm")) m.llm = DecodeLlm(in.Object("llm"));
   return m;
 }
 
@@ -138,7 +161,8 @@ json ToJson(const ReadyMessage& m) {
   json capabilities = {{"kind", m.capabilities.kind},
                        {"context", m.capabilities.context},
                        {"dimensions", m.capabilities.dimensions},
-                       {"routes", m.capabilities.routes}};
+                       {"routes", m.capabilities.routes},
+                       {"sampling", m.capabilities.sampling}};
   return {{"type", "ready"},
           {"capabilities", std::move(capabilities)},
           {"window", m.window},
@@ -156,6 +180,9 @@ Capabilities DecodeCapabilities(Reader in) {
     if (!good)
       return in.Wrong("routes", "a list of paths of at most " + std::to_string(kMaxShortText) + " bytes");
     c.routes.push_back(route.get<std::string>());
+  });
+  in.Series("sampling", [&](const std::string& name, const json& value) {
+    c.sampling[name] = in.RealOf(value, "sampling." + name, -kMaxIncrement, kMaxIncrement);
   });
   return c;
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -25,6 +26,15 @@ inline constexpr int kClaimFd = 5;
 
 // --- from the supervisor ---
 
+// What only a language model is told.
+struct LlmSettings {
+  std::string dtype = "auto";                 // "auto", "float32", "bfloat16", "float16"
+  std::int64_t context = 0;                   // tokens of one sequence; 0: the most that fit
+  int max_sequences = 1;
+  bool prefix_cache = true;
+  std::string generation_defaults = "model";  // or "openai"
+  std::string chat_template;                  // absolute path; empty: the model's own
+};
 struct StartMessage {
   int protocol = kProtocolVersion;
   std::string name;              // model
@@ -38,6 +48,7 @@ struct StartMessage {
   std::int64_t batch_max_delay_us = 0;
   bool matryoshka = false;
   std::uint64_t max_body_bytes = 0;
+  std::optional<LlmSettings> llm;  // of kind "llm"
 };
 struct DrainMessage {
   std::int64_t deadline_ms = 0;  // finish what was begun within this; then exit 0
@@ -59,6 +70,7 @@ struct Capabilities {
   int context = 0;               // tokens of one input
   int dimensions = 0;            // of an embedding
   std::vector<std::string> routes;  // "/v1/embeddings", "/tokenize", …
+  std::map<std::string, double> sampling;  // of a language model: what a request gets that leaves a parameter out
 };
 struct MemoryReport {            // of the worker's own process, bytes
   std::uint64_t rss_anon = 0;

@@ -45,6 +45,8 @@ class Reader {
     return WholeOf(*value, key, least, most);
   }
 
+  bool Has(const char* key) const { return object_.contains(key); }
+
   // 0 where there is no such member.
   std::uint64_t WholeOrNone(const char* key, std::uint64_t most) {
     return object_.contains(key) ? Whole(key, std::uint64_t{0}, most) : 0;

@@ -49,6 +49,7 @@ std::string_view Describe(const json& value) {
 }
 
 const json* BodyFields::Find(std::string_view key) const {
+  read_.emplace(key);
   const auto found = body_.find(key);
   return found == body_.end() || found->is_null() ? nullptr : &*found;
 }
@@ -77,6 +78,20 @@ std::optional<std::int64_t> BodyFields::Integer(std::string_view key, std::int64
   return std::nullopt;
 }
 
+std::optional<double> BodyFields::Number(std::string_view key, double least, double most) {
+  const json* value = Find(key);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_number()) {
+    FailType(key, "a number", *value);
+    return std::nullopt;
+  }
+  const auto number = value->get<double>();
+  if (number >= least && number <= most) return number;
+  Fail(key, Quote(key) + " must be between " + json(least).dump() + " and " + json(most).dump() + ", not " +
+                value->dump() + ".");
+  return std::nullopt;
+}
+
 std::optional<std::string> BodyFields::String(std::string_view key) {
   const json* value = Find(key);
   if (value == nullptr) return std::nullopt;
@@ -98,6 +113,14 @@ std::string BodyFields::Choice(std::string_view key, std::initializer_list<std::
 void BodyFields::Fail(std::string_view param, std::string message, std::string_view code) {
   if (error_) return;
   error_ = ApiError{400, std::move(message), std::string(param), std::string(code)};
+}
+
+std::vector<std::string> BodyFields::Unread() const {
+  std::vector<std::string> unread;
+  for (const auto& [key, value] : body_.items()) {
+    if (!read_.contains(key)) unread.push_back(key);
+  }
+  return unread;
 }
 
 void BodyFields::FailType(std::string_view key, std::string_view expected, const json& found) {

@@ -7,8 +7,10 @@
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "worker/serve/api_error.h"
 
@@ -30,19 +32,24 @@ class BodyFields {
 
   bool Bool(std::string_view key, bool fallback);
   std::optional<std::int64_t> Integer(std::string_view key, std::int64_t least, std::int64_t most);
+  std::optional<double> Number(std::string_view key, double least, double most);
   std::optional<std::string> String(std::string_view key);
   // One of `words`; the first is the default.
   std::string Choice(std::string_view key, std::initializer_list<std::string_view> words);
 
   void Fail(std::string_view param, std::string message, std::string_view code = {});
+  // "'key' must be <expected>, not an array."
+  void FailType(std::string_view key, std::string_view expected, const nlohmann::json& found);
+
+  // The body's keys that nobody has asked for; they have no effect.
+  std::vector<std::string> Unread() const;
 
   bool ok() const { return !error_; }
   const ApiError& error() const { return *error_; }
 
  private:
-  void FailType(std::string_view key, std::string_view expected, const nlohmann::json& found);
-
   const nlohmann::json& body_;
+  mutable std::set<std::string, std::less<>> read_;
   std::optional<ApiError> error_;
 };
 

@@ -1,6 +1,6 @@
 #include "worker/serve/memory_guard.h"
 
-#include "worker/engine/heap.h"
+#include "worker/metering/heap.h"
 
 namespace berth::serve {
 namespace {

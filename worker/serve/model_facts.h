@@ -1,21 +1,14 @@
-// What the routes know of the loaded model, and check requests against. Values.
+// What the routes of every kind know of the loaded model, and check requests against. Values; kinds add their own.
 #pragma once
 
 #include <string>
 
-#include "worker/checkpoint/encoder_architecture.h"
-#include "worker/checkpoint/sentence_config.h"
-
 namespace berth::serve {
 
 struct ModelFacts {
-  std::string name;  // in the plan
-  int dimensions = 0;
-  int max_tokens = 0;  // of one input, special tokens included
+  std::string name;    // in the plan
+  int max_tokens = 0;  // of one input, special tokens included; of a language model its output, too
   int vocab_size = 0;
-  bool matryoshka = false;  // vectors may be cut to fewer dimensions
-  checkpoint::SentenceConfig sentence = {};
-  checkpoint::Task task = checkpoint::Task::kEmbedding;
 };
 
 }  // namespace berth::serve

@@ -11,16 +11,20 @@
 
 #include "worker/protocol/http_message.h"
 #include "worker/protocol/http_server.h"
+#include "worker/serve/call.h"
+#include "worker/serve/event_stream.h"
 #include "worker/serve/service.h"
 
 namespace berth::serve {
 
 class Router {
  public:
-  // The routes that a model with this task has, as `ready` reports them: what it is for comes first.
-  static std::vector<std::string> Routes(checkpoint::Task task);
+  // `does`: "embeds texts", for those who ask for a route that is not there. `service` outlives the router.
+  Router(Service& service, std::vector<Route> routes, std::string_view does, Duration ping_every = kPingEvery)
+      : service_(service), routes_(std::move(routes)), does_(does), ping_every_(ping_every) {}
 
-  explicit Router(Service& service) : service_(service) {}
+  // The paths, as `ready` reports them.
+  std::vector<std::string> paths() const;
 
   boost::asio::awaitable<std::optional<http::Response>> Handle(std::shared_ptr<http::Request> request,
                                                                http::Exchange& exchange);
@@ -39,7 +43,13 @@ class Router {
     Router& router_;
   };
 
+  std::optional<http::Response> WhyNot(const http::RequestHead& head, const Route* route) const;
+  http::Response NoSuchRoute(const http::RequestHead& head) const;
+
   Service& service_;
+  const std::vector<Route> routes_;
+  const std::string does_;
+  const Duration ping_every_;
   int active_ = 0;
   bool draining_ = false;
   std::function<void()> idle_;

@@ -1,5 +1,7 @@
 #include "worker/serve/service.h"
 
+#include <charconv>
+
 #include "supervisor/base/log.h"
 
 namespace berth::serve {
@@ -16,6 +18,24 @@ std::optional<std::function<bool()>> Beginner(Service& service, const http::Requ
     service.begun.fetch_add(1, std::memory_order_relaxed);
     return true;
   };
+}
+
+std::string ModelAsAsked(const Service& service, const http::RequestHead& head, std::string_view in_body) {
+  if (const std::string* asked = head.Find(kModelHeader)) return *asked;
+  return in_body.empty() ? service.model : std::string(in_body);
+}
+
+std::string RequestIdOf(const http::RequestHead& head) {
+  const std::string* id = head.Find(kRequestIdHeader);
+  return id == nullptr ? std::string() : *id;
+}
+
+std::string Milliseconds(Clock::duration duration) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+  char digits[32];
+  const auto ms = static_cast<double>(us) / 1000;
+  const auto end = std::to_chars(digits, digits + sizeof digits, ms, std::chars_format::fixed, 3);
+  return {digits, end.ptr};
 }
 
 http::Response ClaimLost() {
@@ -37,6 +57,31 @@ http::Response OverBudget(const std::string& refusal) {
   auto response = http::ErrorResponse(503, "over_budget", "This request does not fit into the replica's memory: " + refusal + ".");
   response.fields.push_back({"Retry-After", "1"});
   return response;
+}
+
+http::Response Refusal(engine::JobEnd end, const std::string& error) {
+  using engine::JobEnd;
+  switch (end) {
+    case JobEnd::kClaimLost:
+      return ClaimLost();
+    case JobEnd::kDraining:
+      return Draining();
+    case JobEnd::kCancelled:
+      return http::ErrorResponse(503, "cancelled", "The request was cancelled" + (error.empty() ? "." : ": " + error + "."));
+    case JobEnd::kQueueFull: {
+      auto response = http::ErrorResponse(429, "queue_full", "This replica's queue is full; try again.");
+      response.fields.push_back({"Retry-After", "1"});
+      return response;
+    }
+    case JobEnd::kRefused:
+      return http::ErrorResponse(400, "", "The request cannot be served: " + error + ".");
+    case JobEnd::kOverBudget:
+      return OverBudget(error);
+    default:
+      LogError("a batch failed: " + error);
+  }
+  return http::ErrorResponse(500, "inference_failed",
+                             "The model failed on this request; the worker's log says why.");
 }
 
 }  // namespace berth::serve

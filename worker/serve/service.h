@@ -1,23 +1,23 @@
-// What the routes work with: the loaded model's tokenizer and engine, the claim table, the counters. One per
-// process, made by the program before the server starts; everything referenced outlives it. Its functions are
-// safe on any thread.
+// What the routes of all kinds of models work with: the model's name, the claim table, the counters, the budget, the
+// pool. One per process, made by the program before the server starts; everything referenced outlives it. Its
+// functions are safe on any thread.
 #pragma once
 
 #include <atomic>
 #include <boost/asio/thread_pool.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 
-#include "worker/engine/engine.h"
+#include "supervisor/base/duration.h"
+#include "worker/engine/job_end.h"
 #include "worker/metering/budget.h"
 #include "worker/metering/metrics.h"
 #include "worker/protocol/claim_table.h"
 #include "worker/protocol/http_message.h"
 #include "worker/serve/api_error.h"
-#include "worker/serve/model_facts.h"
-#include "worker/text/tokenizer.h"
 
 namespace berth::serve {
 
@@ -26,13 +26,11 @@ inline constexpr std::string_view kModelHeader =
 inline constexpr std::string_view kRequestIdHeader = "X-Request-Id";
 
 struct Service {
-  const ModelFacts& model;
-  const text::Tokenizer& tokenizer;
-  engine::Engine& engine;
+  std::string model;  // its name in the plan
   protocol::ClaimView& claims;
   engine::Metrics& metrics;
-  engine::Budget& budget;               // bodies, inputs and vectors of requests are taken from it
-  boost::asio::thread_pool& pool;       // JSON and tokenising
+  engine::Budget& budget;               // what requests hold is taken from it
+  boost::asio::thread_pool& pool;       // JSON, tokens, replies
   std::atomic<std::uint64_t> begun{0};  // requests begun since the start
 };
 
@@ -40,6 +38,14 @@ struct Service {
 // the proxy took the request back; a request without the header is always begun. Nothing: the header is
 // malformed.
 std::optional<std::function<bool()>> Beginner(Service& service, const http::RequestHead& head);
+
+// How the client called the model: by the proxy's word, else by the body's (which may be empty), else by the plan's.
+std::string ModelAsAsked(const Service& service, const http::RequestHead& head, std::string_view in_body);
+// The request's id, or "".
+std::string RequestIdOf(const http::RequestHead& head);
+
+// Milliseconds with microseconds, for headers: "12.345".
+std::string Milliseconds(Clock::duration duration);
 
 // The reply to a request whose claim is lost: the proxy answers it from elsewhere, and clients never see
 // this.
@@ -49,5 +55,7 @@ http::Response ToResponse(const ApiError& error);
 http::Response Draining();
 // 503: the budget refuses what the request needs; `refusal` has the numbers.
 http::Response OverBudget(const std::string& refusal);
+// The reply to a job that an engine ended otherwise than kDone; `error` is the job's.
+http::Response Refusal(engine::JobEnd end, const std::string& error);
 
 }  // namespace berth::serve

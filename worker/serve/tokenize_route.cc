@@ -58,7 +58,11 @@ Parsed<std::string> Tokenize(const json& body, const ModelFacts& model, const te
   const bool special = fields.Bool("add_special_tokens", true);
   const bool strings = fields.Bool("return_token_strs", false);
   if (!fields.ok()) return fields.error();
-  const auto ids = tokenizer.Encode(*prompt, special);
+  return TokenizeReply(tokenizer.Encode(*prompt, special), strings, model, tokenizer);
+}
+
+std::string TokenizeReply(const std::vector<text::TokenId>& ids, bool strings, const ModelFacts& model,
+                          const text::Tokenizer& tokenizer) {
   json reply = {{"count", ids.size()}, {"max_model_len", model.max_tokens}, {"tokens", ids}};
   if (strings) {
     json& texts = reply["token_strs"] = json::array();

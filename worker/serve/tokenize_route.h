@@ -3,6 +3,8 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "worker/serve/api_error.h"
 #include "worker/serve/model_facts.h"
@@ -15,5 +17,9 @@ Parsed<std::string> Tokenize(const nlohmann::json& body, const ModelFacts& model
                              const text::Tokenizer& tokenizer);
 Parsed<std::string> Detokenize(const nlohmann::json& body, const ModelFacts& model,
                                const text::Tokenizer& tokenizer);
+
+// The reply to a request for tokens; `strings`: with each one's text in the vocabulary.
+std::string TokenizeReply(const std::vector<text::TokenId>& ids, bool strings, const ModelFacts& model,
+                          const text::Tokenizer& tokenizer);
 
 }  // namespace berth::serve

@@ -47,6 +47,9 @@ void DescribeModel(std::ostream& out, const Model& model) {
       << "  matryoshka " << (model.matryoshka ? "true" : "false") << "\n"
       << "  batching max_tokens=" << model.batching.max_tokens
       << " max_delay=" << FormatDuration(model.batching.max_delay) << "\n"
+      << "  llm dtype=" << Name(model.llm.dtype) << " context=" << model.llm.context
+      << " max_sequences=" << model.llm.max_sequences << " prefix=" << (model.llm.prefix_cache ? "true" : "false")
+      << " defaults=" << Name(model.llm.generation_defaults) << " template=" << model.llm.chat_template.string() << "\n"
       << "  queue max=" << model.queue.max << " timeout=" << FormatDuration(model.queue.timeout) << "\n"
       << "  stalls load=" << FormatDuration(model.load_stall) << " health=" << FormatDuration(model.health_stall)
       << "\n"

@@ -1,4 +1,4 @@
-#include "worker/engine/heap.h"
+#include "worker/metering/heap.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

@@ -122,5 +122,36 @@ TEST(Charge, GrowsShrinksAndGoesWithItsOwner) {
   EXPECT_EQ(budget.taken(), 0u);
 }
 
+TEST(Budget, OneStepIsMeasuredFromAMark) {
+  Budget budget(KiB(10));
+  EXPECT_TRUE(budget.Take(9000));
+  budget.Give(8000);
+  budget.Mark();
+  EXPECT_EQ(budget.peak_since_mark(), 1000u);
+  EXPECT_TRUE(budget.Take(500));
+  budget.Give(500);
+  EXPECT_EQ(budget.peak_since_mark(), 1500u);
+  EXPECT_EQ(budget.peak(), 9000u);
+}
+
+TEST(Charge, MovesWithWhatItHolds) {
+  Budget budget(KiB(10));
+  Charge first;
+  EXPECT_TRUE(first.Hold(budget, 100));
+  Charge second(std::move(first));
+  EXPECT_EQ(budget.taken(), 100u);
+  EXPECT_TRUE(second.Hold(budget, 300));
+  EXPECT_EQ(budget.taken(), 300u) << "what was held is part of it";
+  {
+    Charge third;
+    EXPECT_TRUE(third.Hold(budget, 50));
+    third = std::move(second);
+    EXPECT_EQ(budget.taken(), 350u) << "until the other one goes";
+  }
+  EXPECT_EQ(budget.taken(), 50u);
+  second.Reset();
+  EXPECT_EQ(budget.taken(), 0u);
+}
+
 }  // namespace
 }  // namespace berth::engine

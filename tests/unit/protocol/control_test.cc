@@ -45,6 +45,45 @@ TEST(Control, StartRoundTrips) {
   EXPECT_EQ(back.batch_max_delay_us, 2000);
   EXPECT_TRUE(back.matryoshka);
   EXPECT_EQ(back.max_body_bytes, m.max_body_bytes);
+  EXPECT_FALSE(back.llm);
+}
+
+TEST(Control, StartOfALanguageModelRoundTrips) {
+  StartMessage m;
+  m.name = "chat";
+  m.kind = "llm";
+  m.llm = LlmSettings{"bfloat16", 8192, 32, false, "openai", "/templates/chatml.jinja"};
+  const auto decoded = DecodeToWorker(Encode(ToWorker(m)));
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  const auto& llm = std::get<StartMessage>(*decoded).llm;
+  ASSERT_TRUE(llm);
+  EXPECT_EQ(llm->dtype, "bfloat16");
+  EXPECT_EQ(llm->context, 8192);
+  EXPECT_EQ(llm->max_sequences, 32);
+  EXPECT_FALSE(llm->prefix_cache);
+  EXPECT_EQ(llm->generation_defaults, "openai");
+  EXPECT_EQ(llm->chat_template, "/templates/chatml.jinja");
+}
+
+TEST(Control, WhatALanguageModelIsToldIsCheckedMemberByMember) {
+  StartMessage m;
+  m.kind = "llm";
+  m.llm = LlmSettings{};
+  const std::string good = Encode(ToWorker(m));
+  const auto with = [&](std::string_view from, std::string_view to) {
+    std::string packet = good;
+    return packet.replace(packet.find(from), from.size(), to);
+  };
+  const std::pair<std::string, std::string_view> cases[] = {
+      {with(R"("max_sequences":1)", R"("max_sequences":0)"), "llm.max_sequences"},
+      {with(R"("context":0)", R"("context":-1)"), "llm.context"},
+      {with(R"("prefix_cache":true)", R"("prefix_cache":1)"), "llm.prefix_cache"},
+      {with(R"("dtype":"auto")", R"("dtype":4)"), "llm.dtype"}};
+  for (const auto& [packet, name] : cases) {
+    const auto decoded = DecodeToWorker(packet);
+    ASSERT_FALSE(decoded) << packet;
+    EXPECT_NE(decoded.error().message.find(name), std::string::npos) << decoded.error().message;
+  }
 }
 
 TEST(Control, DrainRoundTrips) {
@@ -58,10 +97,11 @@ TEST(Control, WorkerMessagesRoundTrip) {
   EXPECT_EQ(FromWorkerBack(LoadingMessage{"weights", 0.25}).fraction, 0.25);
   EXPECT_TRUE(FromWorkerBack(FailedMessage{"no such file", true}).permanent);
   FromWorkerBack(DrainedMessage{});
-  const auto ready = FromWorkerBack(ReadyMessage{{"embedding", 512, 384, {"/v1/embeddings"}}, 64, {1, 2, 3}});
+  const auto ready = FromWorkerBack(ReadyMessage{{"embedding", 512, 384, {"/v1/embeddings"}, {{"top_p", 0.8}}}, 64, {1, 2, 3}});
   EXPECT_EQ(ready.capabilities.context, 512);
   EXPECT_EQ(ready.capabilities.dimensions, 384);
   EXPECT_THAT(ready.capabilities.routes, ::testing::ElementsAre("/v1/embeddings"));
+  EXPECT_EQ(ready.capabilities.sampling, (std::map<std::string, double>{{"top_p", 0.8}}));
   EXPECT_EQ(ready.window, 64);
   EXPECT_EQ(ready.memory.peak_rss, 3u);
 }

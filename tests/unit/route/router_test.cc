@@ -141,7 +141,7 @@ TEST(Router, ChecksMethodAndContentOfAHead) {
 TEST(UpstreamHead, ClientsCannotSpeakForTheProxy) {
   auto head = Head("POST", "/v1/embeddings?x=1",
                    {{"Host", "api"}, {"X-Berth-Claim", "0.1"}, {"x-berth-model", "bge"}, {"Authorization", "Bearer k"},
-                    {"Connection", "X-Hop"}, {"X-Hop", "1"}, {"X-Keep", "yes"}, {"Transfer-Encoding", "chunked"},
+                    {"X-Berth-Cache-Salt", "another's"}, {"Connection", "X-Hop"}, {"X-Hop", "1"}, {"X-Keep", "yes"}, {"Transfer-Encoding", "chunked"},
                     {"X-Forwarded-For", "1.1.1.1"}});
   UpstreamHeadFacts facts;
   facts.path = "/v1/embeddings";

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/unit/serve/tiny_tokenizer.h"
-#include "worker/serve/tokenize_inputs.h"
+#include "worker/embeddings/tokenize_inputs.h"
 #include "worker/serve/tokenize_route.h"
 
 namespace berth::serve {
@@ -12,7 +12,7 @@ namespace {
 using nlohmann::json;
 using Ids = std::vector<text::TokenId>;
 
-const ModelFacts kModel{.name = "m", .dimensions = 8, .max_tokens = 6, .vocab_size = 10};
+const EncoderFacts kModel{{.name = "m", .max_tokens = 6, .vocab_size = 10}, 8};
 
 EmbeddingsRequest Texts(std::vector<std::string> texts) {
   EmbeddingsRequest request;
@@ -73,7 +73,7 @@ TEST(TokenizeInputs, APromptGoesInFrontAndIsLeftOutOfThePoolingWhereTheModelSays
   auto request = Texts({"hello"});
   request.prompt = "query: ";
   auto again = request;
-  ModelFacts model = kModel;
+  EncoderFacts model = kModel;
   const auto with = TokenizeInputs(request, model, *tokenizer);
   EXPECT_EQ(with->ids[0], (Ids{2, 8, 9, 5, 3}));
   EXPECT_EQ(with->skip, 0u);
@@ -84,7 +84,7 @@ TEST(TokenizeInputs, APromptGoesInFrontAndIsLeftOutOfThePoolingWhereTheModelSays
 TEST(TokenizeInputs, TextIsLowercasedWhereTheModelSaysSo) {
   const auto tokenizer = MakeTinyTokenizer();
   auto request = Texts({"HELLO"});
-  ModelFacts model = kModel;
+  EncoderFacts model = kModel;
   EXPECT_EQ(TokenizeInputs(request, model, *tokenizer)->ids[0], (Ids{2, 1, 3}));
   request = Texts({"HELLO"});
   model.sentence.lowercase = true;
@@ -92,7 +92,7 @@ TEST(TokenizeInputs, TextIsLowercasedWhereTheModelSaysSo) {
 }
 
 TEST(PrepareText, LowersByCharactersAndLeavesNothingIllFormed) {
-  ModelFacts model = kModel;
+  EncoderFacts model = kModel;
   EXPECT_EQ(PrepareText("A\xFF", model), "A\xFF") << "the tokenizer's own matter";
   model.sentence.lowercase = true;
   EXPECT_EQ(PrepareText("ÄB\xC4\xB0\xFF", model), "äbi\xCC\x87\xEF\xBF\xBD");
@@ -110,7 +110,7 @@ TEST(TokenizeInputs, TokensOfARequestAreLimited) {
   const auto tokenizer = MakeTinyTokenizer();
   EmbeddingsRequest request;
   request.tokens.assign(1001, Ids(300, 5));
-  ModelFacts model = kModel;
+  EncoderFacts model = kModel;
   model.max_tokens = 300;
   const auto inputs = TokenizeInputs(request, model, *tokenizer);
   ASSERT_FALSE(inputs);

@@ -1,0 +1,95 @@
+#include "worker/completions/news.h"
+
+#include <utility>
+
+namespace berth::completions {
+namespace {
+
+using engine::Delta;
+using engine::JobEnd;
+
+// What one delta adds, about.
+std::uint64_t BytesOf(const Delta& delta, bool keep_tokens) {
+  std::uint64_t bytes = delta.text.size();
+  if (!keep_tokens) return bytes;
+  for (const Delta::Token& token : delta.tokens) {
+    bytes += sizeof token + token.top.size() * sizeof(engine::TokenLogprob);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+bool News::Put(Delta delta) {
+  std::unique_lock lock(mutex_);
+  if (failed_) return false;
+  if (!Grow(BytesOf(delta, options_.keep_tokens))) {
+    pending_.clear();
+    return false;
+  }
+  Merge(std::move(delta));
+  Wake(std::move(lock));
+  return true;
+}
+
+bool News::Grow(std::uint64_t bytes) {
+  const std::uint64_t held = held_ + bytes;
+  if (options_.bound > 0 && held > options_.bound) {
+    failed_ = JobEnd::kCancelled;
+    error_ = "the client has not read " + std::to_string(held_) + " bytes of its reply";
+  } else if (!charge_.Hold(budget_, held)) {
+    failed_ = JobEnd::kOverBudget;
+    error_ = budget_.Refusal(bytes);
+  }
+  held_ = held;
+  return !failed_;
+}
+
+void News::Merge(Delta delta) {
+  const std::size_t index = delta.prompt * static_cast<std::size_t>(options_.choices) +
+                            static_cast<std::size_t>(delta.choice);
+  ChoiceNews& news = pending_[index];
+  news.index = index;
+  news.text += delta.text;
+  for (Delta::Token& token : delta.tokens) {
+    if (!token.of_prompt) {
+      ++news.generated;
+      news.logprob_sum += token.logprob.value_or(0);
+    }
+    if (options_.keep_tokens && !token.is_end) news.tokens.push_back(std::move(token));
+  }
+  if (delta.finish != Delta::Finish::kNone) news.finish = delta.finish;
+}
+
+void News::End(JobEnd end, std::string error) {
+  std::unique_lock lock(mutex_);
+  end_ = failed_.value_or(end);
+  if (!failed_) error_ = std::move(error);
+  Wake(std::move(lock));
+}
+
+News::Taken News::Take() {
+  std::lock_guard lock(mutex_);
+  Taken taken{{}, end_, end_ ? error_ : std::string()};
+  taken.choices.reserve(pending_.size());
+  for (auto& [index, news] : pending_) taken.choices.push_back(std::move(news));
+  pending_.clear();
+  held_ = 0;
+  charge_.Reset();
+  return taken;
+}
+
+bool News::Ready(std::function<void()> wake) {
+  std::lock_guard lock(mutex_);
+  if (!pending_.empty() || end_) return true;
+  wake_ = std::move(wake);
+  return false;
+}
+
+void News::Wake(std::unique_lock<std::mutex> lock) {
+  const auto wake = std::exchange(wake_, nullptr);
+  lock.unlock();
+  if (wake) wake();
+}
+
+}  // namespace berth::completions

@@ -1,0 +1,39 @@
+#include "worker/completions/token_words.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "worker/text/utf8.h"
+
+namespace berth::completions {
+namespace {
+
+constexpr double kImpossible = -9999.0;  // JSON has no infinity; OpenAI's API writes this
+
+}  // namespace
+
+double Shown(float logprob) { return std::isfinite(logprob) ? static_cast<double>(logprob) : kImpossible; }
+
+Json ChatToken(const text::Tokenizer& tokenizer, std::int32_t id, float logprob) {
+  const std::string bytes = tokenizer.TokenBytes(id);
+  std::string repaired;
+  Json token = {{"token", std::string(text::Repair(bytes, repaired))}, {"logprob", Shown(logprob)}};
+  Json& list = token["bytes"] = Json::array();
+  for (const unsigned char byte : bytes) list.push_back(byte);
+  return token;
+}
+
+std::string CompletionToken(const text::Tokenizer& tokenizer, std::int32_t id) {
+  const std::string bytes = tokenizer.TokenBytes(id);
+  std::string repaired;
+  if (text::Repair(bytes, repaired) == bytes) return bytes;
+  std::string shown = "bytes:";
+  for (const unsigned char byte : bytes) {
+    char escape[8];
+    std::snprintf(escape, sizeof escape, "\\x%02x", byte);
+    shown += escape;
+  }
+  return shown;
+}
+
+}  // namespace berth::completions

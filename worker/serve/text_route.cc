@@ -1,0 +1,29 @@
+#include "worker/serve/text_route.h"
+
+#include <memory>
+#include <utility>
+
+#include "worker/serve/body_fields.h"
+
+namespace berth::serve {
+namespace {
+
+boost::asio::awaitable<Answer> ServeText(Service& service, AnswerText answer, std::shared_ptr<Call> call) {
+  const auto begin = Beginner(service, call->request->head);
+  if (!begin || !(*begin)()) co_return ClaimLost();
+  const auto body = ParseBody(call->request->body);
+  if (!body) co_return ToResponse(body.error());
+  auto text = answer(*body, call->request->body);
+  if (!text) co_return ToResponse(text.error());
+  co_return http::JsonResponse(200, std::move(*text));
+}
+
+}  // namespace
+
+Route TextRoute(Service& service, std::string path, AnswerText answer) {
+  return {std::move(path), [&service, answer = std::move(answer)](std::shared_ptr<Call> call) {
+            return ServeText(service, answer, std::move(call));
+          }};
+}
+
+}  // namespace berth::serve
