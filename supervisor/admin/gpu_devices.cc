@@ -18,9 +18,8 @@ std::string Size(const config::Device& device, const gpu::Gpu& gpu) {
   return {};
 }
 
-// The mistake, or nothing and the device is resolved.
-std::string Resolve(config::Device& device, const gpu::Inventory& inventory, std::map<std::string, std::string>& taken) {
-  const Result<gpu::Gpu> gpu = Find(inventory, device.cuda);
+// The mistake with this GPU, or nothing and the device is resolved.
+std::string Resolve(config::Device& device, const Result<gpu::Gpu>& gpu, std::map<std::string, std::string>& taken) {
   if (!gpu) return gpu.error().message;
   const auto [other, fresh] = taken.emplace(gpu->uuid, device.name);
   if (!fresh) return Describe(*gpu) + " is device \"" + other->second + "\" already; a GPU is one device";
@@ -42,8 +41,10 @@ std::vector<Error> ResolveGpus(config::Plan& plan, const gpu::Inventory& invento
   std::map<std::string, std::string> taken;
   for (config::Device& device : plan.devices) {
     if (device.cuda.empty()) continue;
-    const std::string mistake = Resolve(device, inventory, taken);
-    if (!mistake.empty()) wrong.push_back(Invalid("device \"", device.name, "\": ", mistake));
+    const Result<gpu::Gpu> gpu = Find(inventory, device.cuda);
+    const std::string mistake = Resolve(device, gpu, taken);
+    const ErrorKind kind = gpu ? ErrorKind::kInvalid : gpu.error().kind;
+    if (!mistake.empty()) wrong.push_back(MakeError(kind, "device \"", device.name, "\": ", mistake));
   }
   return wrong;
 }

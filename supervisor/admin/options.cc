@@ -72,7 +72,7 @@ std::string HelpText() {
          "  --help         print this\n"
          "\n"
          "Exit codes: 0 ended as asked, 64 usage, 65 bad plan, 70 internal, 73 cannot bind or create,\n"
-         "77 no permission.\n";
+         "75 the GPUs' driver is not there (yet), 77 no permission.\n";
 }
 
 }  // namespace berth::admin

@@ -3,8 +3,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <optional>
 #include <system_error>
 
 #include "config/parse.h"
@@ -34,15 +36,28 @@ std::unique_ptr<gpu::Reader> ReadGpus(const config::Plan& plan, const std::strin
   return std::make_unique<gpu::Reader>(std::move(options));
 }
 
-std::string JoinGpuMistakes(const fs::path& file, config::Plan& plan, const gpu::Reader& gpus) {
-  const auto inventory = gpus.WaitForReading(kFirstReading);
-  if (inventory->number == 0) return file.string() + ": " + gpus.Blocked(Clock::now()) + "; see the kernel's log\n";
-  return JoinMessages(file, ResolveGpus(plan, *inventory));
-}
-
 Refused BadPlan(std::string message) {
   while (message.ends_with('\n')) message.pop_back();
   return {Exit::kBadPlan, std::move(message)};
+}
+
+// The plan may be right and the host not ready yet: its driver is not loaded, or does not answer. Whoever starts the
+// daemon may try again.
+Refused NotYet(std::string message) {
+  Refused refused = BadPlan(std::move(message));
+  refused.exit = Exit::kTimeout;
+  refused.message += "\nstart it again once the NVIDIA driver is there (the service does)";
+  return refused;
+}
+
+std::optional<Refused> FindGpus(const fs::path& file, config::Plan& plan, const gpu::Reader& gpus) {
+  const auto inventory = gpus.WaitForReading(kFirstReading);
+  if (inventory->number == 0) return NotYet(file.string() + ": " + gpus.Blocked(Clock::now()) + "; see the kernel's log");
+  const std::vector<Error> wrong = ResolveGpus(plan, *inventory);
+  if (wrong.empty()) return {};
+  const bool passes = std::ranges::all_of(wrong, [](const Error& e) { return e.kind == ErrorKind::kUnavailable; });
+  std::string message = JoinMessages(file, wrong);
+  return passes ? NotYet(std::move(message)) : BadPlan(std::move(message));
 }
 
 fs::path OwnFolder() {
@@ -74,10 +89,11 @@ Prepared<CheckedPlan> CheckPlan(const fs::path& file, const std::string& nvml) {
   if (const auto* mistakes = std::get_if<config::Mistakes>(&parsed)) return BadPlan(Format(*mistakes));
   config::Plan plan = std::get<config::Plan>(std::move(parsed));
   auto gpus = ReadGpus(plan, nvml);
-  std::string wrong = gpus ? JoinGpuMistakes(file, plan, *gpus) : "";
-  if (!wrong.empty()) return BadPlan(std::move(wrong));  // without their memory nothing can be placed
+  if (gpus) {
+    if (auto refused = FindGpus(file, plan, *gpus)) return *std::move(refused);  // without their memory nothing is placed
+  }
   placement::LookedAt seen = placement::LookAtSources(plan, placement::Sources::kAll);
-  wrong = JoinMessages(file, seen.errors);
+  std::string wrong = JoinMessages(file, seen.errors);
   auto placed = placement::Place(plan);
   if (const auto* refusals = std::get_if<std::vector<placement::Refusal>>(&placed)) {
     wrong += JoinMessages(file, *refusals);

@@ -13,7 +13,7 @@ enum class Exit : int {
   kUnreachable = 69,  // no daemon answers on the admin socket
   kInternal = 70,     // our fault
   kCannotCreate = 73, // cannot bind an address or create a file
-  kTimeout = 75,      // timed out waiting
+  kTimeout = 75,      // timed out waiting; berthd: the GPUs' driver is not there yet, try again
   kPermission = 77,   // no permission
 };
 

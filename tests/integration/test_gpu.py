@@ -215,10 +215,10 @@ class SeveralDevices(unittest.TestCase):
 
 
 class GpuPlan(unittest.TestCase):
-    def refusal(self, gpu, world=None):
+    def refusal(self, gpu, world=None, code=65):
         daemon = GpuDaemon(on_gpu("chat"), gpu=gpu, world=world)
         done = daemon.check()
-        self.assertEqual(done.returncode, 65, done.stderr)
+        self.assertEqual(done.returncode, code, done.stderr)
         return done.stderr
 
     def test_a_gpu_that_is_not_there_is_refused_with_what_is(self):
@@ -231,8 +231,12 @@ class GpuPlan(unittest.TestCase):
         self.assertIn("80 GiB", message)
         self.assertIn("79 GiB", message)
 
-    def test_without_a_matching_driver_the_reason_is_said(self):
-        self.assertIn("different versions", self.refusal({"cuda": "0"}, world={"init": 18}))
+    def test_without_a_matching_driver_the_reason_is_said_and_the_service_tries_again(self):
+        self.assertIn("different versions", self.refusal({"cuda": "0"}, world={"init": 18}, code=75))
+        unit = (Path(__file__).parents[2] / "config/berth.service").read_text()
+        never = next(line for line in unit.splitlines() if line.startswith("RestartPreventExitStatus="))
+        self.assertNotIn("75", never)
+        self.assertIn("65", never)
 
     def test_a_model_by_hand_that_is_larger_than_the_gpu_is_refused_though_the_plan_gives_no_size(self):
         daemon = GpuDaemon(on_gpu("bge"), model("big", devices=["gpu0"], memory="90GiB", start="manual"), gpu={"cuda": "0"})

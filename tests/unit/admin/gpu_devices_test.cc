@@ -81,6 +81,17 @@ TEST(ResolveGpus, EveryMistakeNamesItsDeviceAndTheNumbers) {
   EXPECT_THAT(wrong[2].message, AllOf(HasSubstr("\"c\""), HasSubstr("reserve")));
 }
 
+TEST(ResolveGpus, WhatMayPassIsNotTheMistakeOfAPlan) {
+  config::Plan plan = PlanOf({Gpu("a", "7"), Gpu("b", "0")});
+  gpu::Inventory none;
+  none.number = 1;
+  none.error = "the driver is not loaded";
+  for (const Error& error : ResolveGpus(plan, none)) EXPECT_EQ(error.kind, ErrorKind::kUnavailable) << error.message;
+  const auto wrong = ResolveGpus(plan, TwoGpus());
+  ASSERT_EQ(wrong.size(), 1U);
+  EXPECT_NE(wrong[0].kind, ErrorKind::kUnavailable) << "the driver is there, that GPU is not";
+}
+
 TEST(ResolveGpus, OneGpuIsOneDevice) {
   config::Plan plan = PlanOf({Gpu("a", "0"), Gpu("b", "GPU-5f1c")});
   const auto wrong = ResolveGpus(plan, TwoGpus());
