@@ -58,10 +58,10 @@ class Golden : public testing::Test {
     if (data_.empty()) GTEST_SKIP() << "no test data: set BERTH_TEST_DATA";
   }
 
-  void ExpectAllCases(const Tokenizer& tokenizer) {
-    const auto texts =
-        Split(ReadAll(data_ / "golden/llama.cpp-vocab-bert-bge.inp"), "\n__ggml_vocab_test__\n");
-    const auto lines = Split(ReadAll(data_ / "golden/llama.cpp-vocab-bert-bge.out"), "\n");
+  void ExpectAllCases(const Tokenizer& tokenizer, const std::string& name = "bert-bge", bool decodes = false) {
+    const auto file = data_ / ("golden/llama.cpp-vocab-" + name);
+    const auto texts = Split(ReadAll(file.string() + ".inp"), "\n__ggml_vocab_test__\n");
+    const auto lines = Split(ReadAll(file.string() + ".out"), "\n");
     std::size_t equal = 0;
     std::size_t cases = 0;
     for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -71,6 +71,7 @@ class Golden : public testing::Test {
       const auto ids = tokenizer.Encode(texts[i], false);
       EXPECT_EQ(ids, ParseIds(lines[i])) << "case " << i << ": " << texts[i];
       equal += ids == ParseIds(lines[i]) ? 1 : 0;
+      if (decodes) EXPECT_EQ(tokenizer.Decode(ids, true), texts[i]);
     }
     std::printf("%zu of %zu cases equal\n", equal, cases);
     EXPECT_GE(cases, 46u);
@@ -86,6 +87,30 @@ TEST_F(Golden, TokenizerJsonGivesThePublishedIds) {
 
 TEST_F(Golden, VocabTxtGivesThePublishedIds) {
   ExpectAllCases(*LoadVocabTxt(data_ / "tokenizers/all-MiniLM-L6-v2"));
+}
+
+TEST_F(Golden, LanguageModelsGiveThePublishedIdsAndTheTextBack) {
+  ExpectAllCases(*LoadFrom(data_ / "tokenizers/gpt2"), "gpt-2", true);
+  ExpectAllCases(*LoadFrom(data_ / "tokenizers/qwen2"), "qwen2", true);
+  ExpectAllCases(*LoadFrom(data_ / "tokenizers/llama2"), "llama-spm", true);
+}
+
+TEST_F(Golden, SentencePieceFileGivesThePublishedIds) {
+  TempDir copy;
+  std::filesystem::copy(data_ / "tokenizers/llama2/tokenizer.model", copy.path());
+  ExpectAllCases(*LoadFrom(copy.path()), "llama-spm", true);
+}
+
+TEST_F(Golden, StoriesPromptsGetTheModelsIds) {
+  const auto dir = data_ / "models/stories260K";
+  const auto tokenizer = LoadFrom(dir);
+  const auto golden = checkpoint::ReadJsonFile(dir / "golden-greedy.json");
+  ASSERT_TRUE(golden) << golden.error().message;
+  for (const auto& item : golden->at("cases")) {
+    EXPECT_EQ(tokenizer->Encode(item.at("prompt").get<std::string>(), true),
+              item.at("prompt_ids").get<std::vector<TokenId>>());
+  }
+  EXPECT_EQ(golden->at("cases").size(), 5u);
 }
 
 TEST_F(Golden, SentencesOfTheModelGetItsIds) {

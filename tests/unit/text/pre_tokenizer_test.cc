@@ -114,6 +114,29 @@ TEST(PreTokenizer, CutsATextIntoWords) {
   std::printf("%zu cuts\n", table.size());
 }
 
+TEST(PreTokenizer, APatternThatNeverEndsLeavesTheRestOfTheTextWhole) {
+  const auto splitter = PreTokenizer::Parse(
+      json::parse(R"({"type": "Split", "behavior": "Isolated", "pattern": {"Regex": "x|(?:a+)+c"}})"), "p");
+  ASSERT_TRUE(splitter) << splitter.error().message;
+  Workspace workspace;
+  const std::string rest = std::string(3000, 'a') + "bc";
+  const std::string text = "x" + rest;
+  const auto words = splitter->Run(text, true, workspace);
+  EXPECT_EQ(Words(words.begin(), words.end()), (Words{"x", rest}));
+}
+
+TEST(PreTokenizer, RunsOfAnyLengthAreCutAsPublishedPatternsSay) {
+  const auto splitter = PreTokenizer::Parse(json::parse(kContractions), "p");
+  ASSERT_TRUE(splitter) << splitter.error().message;
+  Workspace workspace;
+  const std::string blanks(1 << 20, ' ');
+  const std::string letters(1 << 20, 'a');
+  const std::string text = blanks + letters + blanks;
+  const auto words = splitter->Run(text, true, workspace);
+  EXPECT_EQ(Words(words.begin(), words.end()),
+            (Words{blanks.substr(1), " " + letters, blanks}));
+}
+
 TEST(PreTokenizer, RefusesByName) {
   const std::pair<std::string, std::string> table[] = {
       {"[]", "p: is array"},
