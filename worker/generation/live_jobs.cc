@@ -236,12 +236,12 @@ std::vector<LiveJobs::Ended> LiveJobs::FailStep(const StepPlan& plan, const Erro
 
 // --- what is counted ---
 
-// Once per prompt, with its first tokens: its other choices find it in the cache, and that is no hit.
+// Once per prompt, with its first tokens: its other choices find it in the cache, and that is no hit. The prompts' tokens
+// themselves are counted by the route, as those of embeddings are.
 void LiveJobs::CountPrompt(Entry& entry, const Sequence& sequence) {
   if (sequence.leader != nullptr || std::exchange(entry.progress[sequence.index].counted, true)) return;
   const auto tokens = static_cast<double>(sequence.prompt.size());
   const auto cached = static_cast<double>(sequence.cached);
-  metrics_.Add(Counter::kPromptTokens, tokens);
   metrics_.Add(Counter::kCachedPromptTokens, cached);
   if (options_.prefix_cache && !sequence.prompt_rows) metrics_.Add(Counter::kPrefixQueries, tokens);
   metrics_.Add(Counter::kPrefixHits, cached);

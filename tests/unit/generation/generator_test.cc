@@ -115,7 +115,7 @@ TEST_F(GeneratorTest, ChoicesDifferAndShareTheirPrompt) {
   ExpectAnswers(request, 256);
   EXPECT_NE(request.answer(0, 0).ids(), request.answer(0, 1).ids());
   EXPECT_EQ(request.job->cached_tokens, 0) << "what choices share is no hit";
-  EXPECT_EQ(Count(Counter::kPromptTokens), 150);
+  EXPECT_EQ(Count(Counter::kPrefixQueries), 150);
   ExpectNothingHeld();
 }
 
