@@ -199,6 +199,19 @@ void Tokenizers(Seeds seeds) {
   seeds.Add("0{\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"a\",1],\"sep\":[\"u\",0]}," + vocab + "\0a"s);
   const std::string words = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\nworld\n##s\n";
   seeds.Add("1{}\0"s + words + "\0Hello worlds"s);
+  const std::string bpe =
+      R"("model":{"type":"BPE","unk_token":"u","fuse_unk":true,"byte_fallback":true,"vocab":{"u":0,"a":1,"b":2,"ab":3,"\u0120":4,"\u2581":5,"\u2581a":6,"<0xC3>":7,"<0xA9>":8},"merges":["a b",["\u2581","a"]]}})";
+  const std::string llama =
+      R"("decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"\u2581"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":1}]},)";
+  seeds.Add("0{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"decoder\":{\"type\":\"ByteLevel\"}," + bpe + "\0ab a\xc3\xa9"s);
+  seeds.Add("0{" + llama + R"("pre_tokenizer":{"type":"Metaspace","prepend_scheme":"first","split":true},)" + bpe +
+            "\0ab a\xc3\xa9\xe4"s);
+  seeds.Add(R"x(0{"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(?i:'s)|\\p{L}+|\\s+(?!\\S)"},"behavior":"Removed","invert":true},)x" +
+            bpe + "\0ab's  a"s);
+  seeds.Add(R"(2{"tokenizer_class":"Qwen2Tokenizer","added_tokens_decoder":{"5":{"content":"<x>","special":true}}})"s + "\0"s +
+            R"({"a":0,"b":1,"ab":2,"\u0120":3,"\u0120ab":4})" + "\0a b\n\u0120 ab\n\0ab ab<x>"s);
+  seeds.Add("3{}\0\x0a\x0e\x0a\x05<unk>\x15\0\0\0\0\x18\x02\x0a\x07\x0a\x03<s>\x18\x03\x0a\x08\x0a\x01"s +
+            "a\x15\0\0\0\xbf\x0a\x09\x0a\x02"s + "aa\x15\0\0\0\0\x12\x02\x18\x02\x1a\x02\x20\0"s);
   seeds.Add("1{\"do_lower_case\":false,\"tokenizer_class\":\"BertTokenizer\"}\0"s + words + "\0hello"s);
 }
 

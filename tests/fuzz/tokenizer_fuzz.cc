@@ -1,10 +1,12 @@
-// A tokenizer from a stranger (tokenizer.json, or vocab.txt with tokenizer_config.json), and a text for it. The first
-// byte chooses the form, the parts are separated by NUL bytes. What is accepted gives ids of the vocabulary alone,
-// keeps its limits, and decodes to UTF-8.
+// A tokenizer from a stranger (tokenizer.json, vocab.txt, vocab.json with merges.txt, or tokenizer.model, the last three
+// with tokenizer_config.json), and a text for it. The first byte chooses the form, the parts are separated by NUL bytes;
+// a tokenizer.model, which holds such bytes, is the rest, and its text the same bytes. What is accepted gives ids of the
+// vocabulary alone, keeps its limits, and decodes to UTF-8, token by token and all at once.
 #include <algorithm>
 
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/temp_folder.h"
+#include "worker/text/stream_decoder.h"
 #include "worker/text/tokenizer.h"
 #include "worker/text/utf8.h"
 
@@ -34,6 +36,34 @@ void CheckTruncation(const Tokenizer& tokenizer, std::string_view input, const s
   }
 }
 
+// A stream's pieces are whole characters and together the text, in whatever order the tokens come.
+void CheckStream(const Tokenizer& tokenizer, std::vector<TokenId> ids) {
+  for (const bool skip : {false, true}) {
+    text::StreamDecoder decoder(tokenizer, skip);
+    std::string all;
+    for (const TokenId id : ids) {
+      const std::string piece = decoder.Push(id);
+      Require(text::IsValidUtf8(piece), "a stream gives whole characters", piece);
+      all += piece;
+    }
+    const std::string rest = decoder.Finish();
+    Require(text::IsValidUtf8(rest), "a stream's rest is UTF-8", rest);
+    Require(all + rest == tokenizer.Decode(ids, skip), "a stream gives what decoding gives", all + rest);
+    std::ranges::reverse(ids);
+  }
+}
+
+// Of a byte-level vocabulary, whose tokens are bytes and nothing else.
+void CheckBytes(const Tokenizer& tokenizer, const std::vector<TokenId>& ids) {
+  std::string bytes;
+  for (const TokenId id : ids) {
+    if (tokenizer.IsSpecial(id)) return;
+    bytes += tokenizer.TokenBytes(id);
+  }
+  std::string repaired;
+  Require(text::Repair(bytes, repaired) == tokenizer.Decode(ids, false), "a text is its tokens' bytes", bytes);
+}
+
 void CheckText(const Tokenizer& tokenizer, std::string_view input) {
   const std::vector<TokenId> plain = tokenizer.Encode(input, false);
   const std::vector<TokenId> full = tokenizer.Encode(input, true);
@@ -44,6 +74,8 @@ void CheckText(const Tokenizer& tokenizer, std::string_view input) {
   CheckTruncation(tokenizer, input, full);
   Require(text::IsValidUtf8(tokenizer.Decode(full, false)), "tokens decode to UTF-8");
   Require(text::IsValidUtf8(tokenizer.Decode(plain, true)), "tokens decode to UTF-8");
+  CheckStream(tokenizer, full);
+  CheckIds(tokenizer, tokenizer.Encode(input, text::EncodeOptions{.recognise_special = false}));
 }
 
 // Ids that no encoding gave: those around the vocabulary's ends.
@@ -53,19 +85,41 @@ void CheckStrangeIds(const Tokenizer& tokenizer) {
   Require(text::IsValidUtf8(tokenizer.Decode(ids, false)), "unknown ids decode to nothing");
 }
 
-void Load(const TempFolder& folder, std::string_view input) {
+void Load(const TempFolder& folder, std::string_view input, bool byte_level = false) {
   const auto tokenizer = Tokenizer::Load(folder.path());
   if (!tokenizer) return RequireReadable(tokenizer.error().message, kMostMessageBytes);
-  CheckText(**tokenizer, input);
-  CheckText(**tokenizer, "Hello, World! d\xc3\xa9j\xc3\xa0 \xe6\x97\xa5\xe6\x9c\xac 12 [CLS]");
+  constexpr std::string_view kText = "Hello, World! d\xc3\xa9j\xc3\xa0 \xe6\x97\xa5\xe6\x9c\xac 12 [CLS]";
+  for (const std::string_view text : {input, kText}) {
+    CheckText(**tokenizer, text);
+    if (byte_level) CheckBytes(**tokenizer, (*tokenizer)->Encode(text, false));
+  }
   CheckStrangeIds(**tokenizer);
+}
+
+void LoadVocabMerges(Slices& slices) {
+  static const TempFolder folder;
+  folder.Write("tokenizer_config.json", slices.Until('\0'));
+  folder.Write("vocab.json", slices.Until('\0'));
+  folder.Write("merges.txt", slices.Until('\0'));
+  Load(folder, slices.Rest(), true);
+}
+
+void LoadSentencePiece(Slices& slices) {
+  static const TempFolder folder;
+  folder.Write("tokenizer_config.json", slices.Until('\0'));
+  const std::string_view model = slices.Rest();
+  folder.Write("tokenizer.model", model);
+  Load(folder, model);
 }
 
 void Run(std::string_view input) {
   static const TempFolder json;
   static const TempFolder vocab;
   Slices slices(input);
-  if (slices.Byte() % 2 == 0) {
+  const auto form = slices.Byte();
+  if (form == '2') return LoadVocabMerges(slices);
+  if (form == '3') return LoadSentencePiece(slices);
+  if (form % 2 == 0) {
     json.Write("tokenizer.json", slices.Until('\0'));
     return Load(json, slices.Rest());
   }
