@@ -6,8 +6,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 #include "supervisor/base/fd.h"
@@ -18,8 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kOwnGroup = "berthd";
-constexpr const char* kWorkerPrefix = "worker-";
+constexpr std::string_view kOwnPrefix = "berthd-";
+constexpr std::string_view kWorkerPrefix = "worker-";
 constexpr Bytes kSlack = MiB(256);
 
 // The files of a control group take one short write each, and say no by its errno.
@@ -56,6 +59,15 @@ fs::path OwnGroup(const fs::path& membership) {
 bool Marked(const fs::path& group, const char* name) {
   char value[2] = {};
   return ::getxattr(group.c_str(), name, value, sizeof value) == 1 && value[0] == '1';
+}
+
+std::string OwnName(std::string_view prefix) { return std::string(prefix) + std::to_string(::getpid()); }
+
+// A group of an earlier daemon: neither this one's nor that of another one that lives.
+bool IsLeft(const std::string& name, std::string_view prefix) {
+  if (!name.starts_with(prefix)) return false;
+  const pid_t owner = std::atoi(name.c_str() + prefix.size());
+  return owner > 0 && owner != ::getpid() && ::kill(owner, 0) != 0 && errno == ESRCH;
 }
 
 Error CannotMake(const fs::path& group) { return SystemError(errno, "cannot make " + group.string()); }
@@ -103,7 +115,7 @@ std::string Cgroups::Prepare() {
   root_ = place_.mount / OwnGroup(place_.membership);
   if (root_.filename().empty()) root_ = root_.parent_path();
   // Started again inside the group that an earlier life of this process moved to, as execve() in place would do.
-  if (root_.filename() == kOwnGroup) root_ = root_.parent_path();
+  if (root_.filename() == OwnName(kOwnPrefix)) root_ = root_.parent_path();
   if (::access((root_ / "cgroup.controllers").c_str(), R_OK) != 0) return "no control group of version 2";
   if (!HasWord(Text(root_ / "cgroup.controllers"), "memory")) return "no memory controller in " + root_.string();
   if (!place_.delegated(root_)) return root_.string() + " is not delegated to this daemon";
@@ -115,10 +127,11 @@ std::string Cgroups::Prepare() {
 Status Cgroups::MoveIn() {
   std::error_code unreadable;
   for (fs::directory_iterator each(root_, unreadable), end; !unreadable && each != end; each.increment(unreadable)) {
-    if (each->path().filename().string().starts_with(kWorkerPrefix)) left_.push_back(each->path());
+    const std::string name = each->path().filename().string();
+    if (IsLeft(name, kWorkerPrefix) || IsLeft(name, kOwnPrefix)) left_.push_back(each->path());
   }
   RemoveLeft();
-  const fs::path own = root_ / kOwnGroup;
+  const fs::path own = root_ / OwnName(kOwnPrefix);
   if (!place_.make(own)) return CannotMake(own);
   const std::string pid = std::to_string(::getpid());
   if (Status moved = Write(own / "cgroup.procs", pid); !moved) return moved;
@@ -133,7 +146,7 @@ Status Cgroups::MoveIn() {
 Result<std::unique_ptr<Cgroup>> Cgroups::Make(std::uint64_t number, Bytes limit) {
   if (!on()) return std::unique_ptr<Cgroup>();
   RemoveLeft();
-  const fs::path folder = root_ / (kWorkerPrefix + std::to_string(number));
+  const fs::path folder = root_ / (OwnName(kWorkerPrefix) + "-" + std::to_string(number));
   if (!place_.make(folder)) return CannotMake(folder);
   auto group = std::make_unique<Cgroup>(folder, *this);
   if (const Status set = Write(folder / "memory.max", std::to_string(limit.count)); !set) return set.error();

@@ -3,9 +3,10 @@
 // own). The kernel then holds the worker to `memory.max`, whatever it allocates with, and says whose process it killed
 // for it. Where nothing is delegated this is silently off: the other two rings stand.
 //
-//   <the daemon's group>/berthd     the daemon itself: a group with controllers for its children has no processes
-//   <the daemon's group>/worker-7   the seventh process that the daemon started
+//   <the daemon's group>/berthd-4711     the daemon itself: a group with controllers for its children has no processes
+//   <the daemon's group>/worker-4711-7   the seventh process that the daemon started
 //
+// 4711 is the daemon's pid: two daemons in one container have one root, and share nothing else.
 // Reads and writes files of /sys/fs/cgroup; control thread only.
 #pragma once
 

@@ -53,10 +53,11 @@ void WarnOfUnused(const std::filesystem::path& dir, const std::vector<std::strin
              (names.size() > kUnknownShown ? ", …" : ""));
 }
 
-Error TorchError(const std::exception& error, ErrorKind over_budget) {
+// Over the budget, and short of the machine's own memory: what each means depends on what was going on.
+Error TorchError(const std::exception& error, ErrorKind over_budget, ErrorKind short_of_memory = ErrorKind::kExhausted) {
   if (IsOverBudget(error)) return MakeError(over_budget, kernels::Sentence(error));
   if (kernels::IsOutOfMemory(error)) {
-    return MakeError(ErrorKind::kExhausted, "out of memory: ", kernels::Sentence(error),
+    return MakeError(short_of_memory, "out of memory: ", kernels::Sentence(error),
                      "; raise `memory` of the model or lower `batching.max_tokens`");
   }
   return MakeError(ErrorKind::kInternal, "libtorch: ", kernels::Sentence(error));
@@ -115,7 +116,8 @@ Result<std::unique_ptr<Encoder>> Encoder::Load(const std::filesystem::path& dir,
     WarnOfUnused(dir, *unused);
     return std::unique_ptr<Encoder>(new Encoder(std::move(parts)));
   } catch (const std::exception& error) {
-    return TorchError(error, ErrorKind::kExhausted);
+    // The same model needs the same the next time; the machine may have more by then.
+    return TorchError(error, ErrorKind::kExhausted, ErrorKind::kUnavailable);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "worker/kernels/cpu_allocator.h"
+#include "worker/metering/heap.h"
 
 namespace berth::engine {
 namespace {
@@ -24,12 +25,17 @@ struct Block {
   std::size_t bytes;
 };
 
+bool Take(Budget& budget, std::size_t bytes) {
+  return bytes >= kMapFrom ? budget.TakeMapped(bytes) : budget.Take(bytes);
+}
+void Give(Budget& budget, std::size_t bytes) { bytes >= kMapFrom ? budget.GiveMapped(bytes) : budget.Give(bytes); }
+
 void Free(void* context) {
   auto* block = static_cast<Block*>(context);
   Budget& budget = block->budget;
   const std::size_t bytes = block->bytes;
   delete block;  // first, so that the count is never below what is held
-  budget.Give(bytes);
+  Give(budget, bytes);
 }
 
 }  // namespace
@@ -43,14 +49,14 @@ class TensorMemory::Allocator : public kernels::CpuAllocator {
 
   c10::DataPtr Make(std::size_t bytes) const override {
     if (bytes == 0) return inner_->allocate(0);
-    if (!budget_.Take(bytes)) throw OverBudget(budget_.Refusal(bytes));
+    if (!Take(budget_, bytes)) throw OverBudget(budget_.Refusal(bytes));
     try {
       auto block = std::make_unique<Block>(Block{inner_->allocate(bytes), budget_, bytes});
       void* const data = block->data.get();
       const c10::Device device = block->data.device();
       return {data, block.release(), &Free, device};
     } catch (...) {  // the machine has no more
-      budget_.Give(bytes);
+      Give(budget_, bytes);
       throw;
     }
   }

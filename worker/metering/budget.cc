@@ -17,25 +17,47 @@ std::uint64_t Beyond(std::uint64_t all, std::uint64_t part) { return all > part 
 
 }  // namespace
 
-bool Budget::Take(std::uint64_t bytes) {
+bool Budget::TakeAny(std::uint64_t bytes) {
   const std::uint64_t room = limit_ == 0 ? UINT64_MAX : Beyond(limit_, other());
   std::uint64_t before = taken_.load(kRelaxed);
   do {
     if (before > room || bytes > room - before) return false;
   } while (!taken_.compare_exchange_weak(before, before + bytes, kRelaxed));
-  Raise(kept_, before + bytes);
   Raise(peak_, before + bytes);
   Raise(marked_, before + bytes);
   return true;
 }
 
-void Budget::Give(std::uint64_t bytes) { taken_.fetch_sub(bytes, kRelaxed); }
+bool Budget::Take(std::uint64_t bytes) {
+  if (!TakeAny(bytes)) return false;
+  Raise(kept_, heap_.fetch_add(bytes, kRelaxed) + bytes);
+  return true;
+}
 
-// `kept_` is read after the kernel was asked: what came in between makes `other_` too small, never counts twice.
-void Budget::Settle(std::uint64_t private_bytes) { other_.store(Beyond(private_bytes, kept_.load(kRelaxed)), kRelaxed); }
+void Budget::Give(std::uint64_t bytes) {
+  heap_.fetch_sub(bytes, kRelaxed);
+  taken_.fetch_sub(bytes, kRelaxed);
+}
+
+bool Budget::TakeMapped(std::uint64_t bytes) {
+  if (!TakeAny(bytes)) return false;
+  mapped_.fetch_add(bytes, kRelaxed);
+  return true;
+}
+
+void Budget::GiveMapped(std::uint64_t bytes) {
+  mapped_.fetch_sub(bytes, kRelaxed);
+  taken_.fetch_sub(bytes, kRelaxed);
+}
+
+// Both are read after the kernel was asked: what came in between makes `other_` too small, never counts twice. What was
+// unmapped in between is taken for others' until the next look: too careful rather than too bold.
+void Budget::Settle(std::uint64_t private_bytes) {
+  other_.store(Beyond(private_bytes, kept_.load(kRelaxed) + mapped_.load(kRelaxed)), kRelaxed);
+}
 
 void Budget::SettleReturned(std::uint64_t private_bytes) {
-  kept_.store(taken(), kRelaxed);
+  kept_.store(heap_.load(kRelaxed), kRelaxed);
   Settle(private_bytes);
 }
 

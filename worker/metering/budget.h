@@ -3,12 +3,13 @@
 // budget; so a replica that grows fails a request, and neither its neighbours nor itself. What does not ask (the
 // libraries' own memory, JSON, small objects) is known from what the kernel says, and counted once:
 //
-//   other = private memory by the kernel − the most that was taken since freed memory was last returned to it
+//   other = private memory by the kernel − what is mapped − the most of the rest that was taken since freed memory was
+//           last returned to it
 //   taken + other ≤ limit, with `other` as it was last settled, a second ago or so
 //
-// Freed tensors stay in the heap (heap.h), so the most ever taken, not what is taken now, is in the kernel's figure. Those
-// of 32 MiB and more do not: the C library returns them at once, `other` is then too small until freed memory was
-// returned, and for that long the second ring holds the difference.
+// Freed tensors stay in the heap (heap.h), so the most ever taken, not what is taken now, is in the kernel's figure.
+// Those of 32 MiB and more are mapped each by itself and returned at once, so they count while they are there. (Where the
+// heap has so much free in one piece, the C library takes it from there: `other` is then too small while that lives.)
 // Weights that are mapped are not private, and nobody takes them. No lock, no allocation, no torch; any thread. Made
 // by the program before the first tensor, and outlives the last.
 #pragma once
@@ -32,6 +33,9 @@ class Budget {
   // False: it would not fit, and nothing is taken.
   bool Take(std::uint64_t bytes);
   void Give(std::uint64_t bytes);  // of what was taken
+  // The same for what goes back to the kernel as soon as it is freed.
+  bool TakeMapped(std::uint64_t bytes);
+  void GiveMapped(std::uint64_t bytes);
 
   // What the kernel counts as private memory of this process now.
   void Settle(std::uint64_t private_bytes);
@@ -52,10 +56,14 @@ class Budget {
   std::string Refusal(std::uint64_t bytes) const;
 
  private:
+  bool TakeAny(std::uint64_t bytes);
+
   const std::uint64_t limit_;
-  std::atomic<std::uint64_t> taken_{0};
+  std::atomic<std::uint64_t> taken_{0};   // heap and mapped
+  std::atomic<std::uint64_t> heap_{0};
+  std::atomic<std::uint64_t> mapped_{0};
   std::atomic<std::uint64_t> other_{0};
-  std::atomic<std::uint64_t> kept_{0};  // the most taken since freed memory was last returned
+  std::atomic<std::uint64_t> kept_{0};  // the most of heap_ since freed memory was last returned
   std::atomic<std::uint64_t> peak_{0};
   std::atomic<std::uint64_t> marked_{0};
 };

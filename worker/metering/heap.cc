@@ -5,8 +5,6 @@
 namespace berth::engine {
 namespace {
 
-// The largest that the C library takes; more is mapped for each allocation.
-constexpr int kMapFrom = 32 * 1024 * 1024;
 constexpr int kKeep = 1024 * 1024 * 1024;
 
 }  // namespace
@@ -14,7 +12,7 @@ constexpr int kKeep = 1024 * 1024 * 1024;
 void KeepFreedMemory() {
   // One heap for all threads: those that threads have of their own are unmapped when empty, whatever is said below.
   ::mallopt(M_ARENA_MAX, 1);
-  ::mallopt(M_MMAP_THRESHOLD, kMapFrom);
+  ::mallopt(M_MMAP_THRESHOLD, static_cast<int>(kMapFrom));
   ::mallopt(M_TRIM_THRESHOLD, kKeep);
 }
 

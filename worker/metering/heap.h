@@ -1,7 +1,12 @@
 // How the C library's heap behaves in a worker.
 #pragma once
 
+#include <cstddef>
+
 namespace berth::engine {
+
+// From this size on the C library maps each allocation by itself, and unmaps it when it is freed. The largest that it takes.
+constexpr std::size_t kMapFrom = 32 * 1024 * 1024;
 
 // Called once, before any thread starts.
 //

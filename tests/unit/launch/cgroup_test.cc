@@ -29,18 +29,18 @@ TEST_F(FakeCgroupTreeTest, TheDaemonMovesInAndEachWorkerGetsAGroupWithItsLimit) 
   Cgroups all(tree_.Place());
   ASSERT_TRUE(all.on()) << all.description();
   EXPECT_EQ(all.description(), "memory.max under " + tree_.group().string());
-  EXPECT_EQ(tree_.Get("berthd/cgroup.procs"), std::to_string(::getpid()));
+  EXPECT_EQ(tree_.Get(FakeCgroupTree::Daemon() + "/cgroup.procs"), std::to_string(::getpid()));
   EXPECT_EQ(tree_.Get("cgroup.subtree_control"), "+memory");
   {
     auto group = all.Make(7, MiB(512));
     ASSERT_TRUE(group) << group.error().message;
     ASSERT_TRUE((*group)->Add(4711));
-    EXPECT_EQ(tree_.Get("worker-7/memory.max"), "536870912");
-    EXPECT_EQ(tree_.Get("worker-7/memory.swap.max"), "0");
-    EXPECT_EQ(tree_.Get("worker-7/memory.oom.group"), "1");
-    EXPECT_EQ(tree_.Get("worker-7/cgroup.procs"), "4711");
+    EXPECT_EQ(tree_.Get(FakeCgroupTree::Worker(7) + "/memory.max"), "536870912");
+    EXPECT_EQ(tree_.Get(FakeCgroupTree::Worker(7) + "/memory.swap.max"), "0");
+    EXPECT_EQ(tree_.Get(FakeCgroupTree::Worker(7) + "/memory.oom.group"), "1");
+    EXPECT_EQ(tree_.Get(FakeCgroupTree::Worker(7) + "/cgroup.procs"), "4711");
   }
-  EXPECT_FALSE(Exists("worker-7"));
+  EXPECT_FALSE(Exists(FakeCgroupTree::Worker(7)));
 }
 
 TEST_F(FakeCgroupTreeTest, AnOomKillIsTheGroupsOwnOrSomebodyElses) {
@@ -48,10 +48,10 @@ TEST_F(FakeCgroupTreeTest, AnOomKillIsTheGroupsOwnOrSomebodyElses) {
   auto group = all.Make(1, MiB(512));
   ASSERT_TRUE(group && *group);
   EXPECT_FALSE((*group)->ReadOomKills().any);
-  tree_.Put("worker-1/memory.events", "low 0\nhigh 0\nmax 90\noom 1\noom_kill 2\noom_group_kill 1\n");
+  tree_.Put(FakeCgroupTree::Worker(1) + "/memory.events", "low 0\nhigh 0\nmax 90\noom 1\noom_kill 2\noom_group_kill 1\n");
   EXPECT_TRUE((*group)->ReadOomKills().any);
   EXPECT_TRUE((*group)->ReadOomKills().own_limit);
-  tree_.Put("worker-1/memory.events", "low 0\nhigh 0\nmax 0\noom 0\noom_kill 1\n");
+  tree_.Put(FakeCgroupTree::Worker(1) + "/memory.events", "low 0\nhigh 0\nmax 0\noom 0\noom_kill 1\n");
   EXPECT_TRUE((*group)->ReadOomKills().any);
   EXPECT_FALSE((*group)->ReadOomKills().own_limit) << "the host ran out";
 }
@@ -61,19 +61,29 @@ TEST_F(FakeCgroupTreeTest, AGroupThatStillHasAProcessIsKilledAndRemovedLater) {
     Cgroups all(tree_.Place());
     {
       auto group = all.Make(1, MiB(1));
-      tree_.Put("worker-1/busy", "");
+      tree_.Put(FakeCgroupTree::Worker(1) + "/busy", "");
     }
-    EXPECT_EQ(tree_.Get("worker-1/cgroup.kill"), "1");
+    EXPECT_EQ(tree_.Get(FakeCgroupTree::Worker(1) + "/cgroup.kill"), "1");
     ASSERT_TRUE(all.Make(2, MiB(1)));
-    EXPECT_TRUE(Exists("worker-1"));
-    fs::remove(tree_.group() / "worker-1/busy");
+    EXPECT_TRUE(Exists(FakeCgroupTree::Worker(1)));
+    fs::remove(tree_.group() / (FakeCgroupTree::Worker(1) + "/busy"));
     ASSERT_TRUE(all.Make(3, MiB(1)));
-    EXPECT_FALSE(Exists("worker-1"));
+    EXPECT_FALSE(Exists(FakeCgroupTree::Worker(1)));
   }
-  FakeCgroupTree::Make(tree_.group() / "worker-9");  // of a daemon that was killed
+  FakeCgroupTree::Make(tree_.group() / "worker-999999999-9");  // of a daemon that was killed
   Cgroups next(tree_.Place());
   EXPECT_TRUE(next.on());
-  EXPECT_FALSE(Exists("worker-9"));
+  EXPECT_FALSE(Exists("worker-999999999-9"));
+}
+
+TEST_F(FakeCgroupTreeTest, AnotherDaemonInTheSameGroupKeepsItsOwn) {
+  for (const char* name : {"berthd-1", "worker-1-7"}) FakeCgroupTree::Make(tree_.group() / name);  // process 1 lives
+  Cgroups all(tree_.Place());
+  auto group = all.Make(7, MiB(1));
+  ASSERT_TRUE(group && *group);
+  EXPECT_TRUE(Exists("berthd-1"));
+  EXPECT_TRUE(Exists("worker-1-7"));
+  EXPECT_NE((*group)->folder().filename(), "worker-1-7");
 }
 
 TEST_F(FakeCgroupTreeTest, WhereItIsNotDelegatedNothingIsTouchedAndItSaysWhy) {
@@ -91,7 +101,7 @@ TEST_F(FakeCgroupTreeTest, WhereItIsNotDelegatedNothingIsTouchedAndItSaysWhy) {
     Cgroups all(tree_.Place(c.delegated));
     EXPECT_FALSE(all.on());
     EXPECT_THAT(all.description(), HasSubstr(c.why));
-    EXPECT_FALSE(Exists("berthd"));
+    EXPECT_FALSE(Exists(FakeCgroupTree::Daemon()));
     auto group = all.Make(1, MiB(1));
     EXPECT_TRUE(group && *group == nullptr) << "off, and no error";
   }
@@ -103,22 +113,22 @@ TEST_F(FakeCgroupTreeTest, AGroupInWhichOthersLiveStaysAsItWas) {
   EXPECT_FALSE(all.on());
   EXPECT_THAT(all.description(), HasSubstr("cgroup.subtree_control"));
   EXPECT_EQ(tree_.Get("cgroup.procs"), std::to_string(::getpid())) << "it moved back";
-  EXPECT_FALSE(Exists("berthd"));
+  EXPECT_FALSE(Exists(FakeCgroupTree::Daemon()));
 }
 
 TEST_F(FakeCgroupTreeTest, ARefusedLimitIsAnErrorAndLeavesNoGroup) {
   Cgroups::Place place = tree_.Place();
   place.make = [](const fs::path& group) {
     const bool made = FakeCgroupTree::Make(group);
-    if (group.filename() != "berthd") fs::remove(group / "memory.max");
+    if (group.filename() != FakeCgroupTree::Daemon()) fs::remove(group / "memory.max");
     return made;
   };
   Cgroups all(place);
   ASSERT_TRUE(all.on()) << all.description();
   const auto group = all.Make(5, MiB(1));
   ASSERT_FALSE(group);
-  EXPECT_THAT(group.error().message, HasSubstr("worker-5/memory.max"));
-  EXPECT_FALSE(Exists("worker-5"));
+  EXPECT_THAT(group.error().message, HasSubstr(FakeCgroupTree::Worker(5) + "/memory.max"));
+  EXPECT_FALSE(Exists(FakeCgroupTree::Worker(5)));
 }
 
 TEST(CgroupLimit, IsTheBudgetTheModelsFilesAndTheSlack) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -35,6 +36,10 @@ class FakeCgroupTree {
   Cgroups::Place Place(bool (*delegated)(const std::filesystem::path&) = Yes) const {
     return {temp_.path() / "mount", temp_.path() / "membership", delegated, Make, Remove};
   }
+
+  // This daemon's groups.
+  static std::string Daemon() { return "berthd-" + std::to_string(::getpid()); }
+  static std::string Worker(int number) { return "worker-" + std::to_string(::getpid()) + "-" + std::to_string(number); }
 
   static bool Yes(const std::filesystem::path&) { return true; }
   static bool No(const std::filesystem::path&) { return false; }

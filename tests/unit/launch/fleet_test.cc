@@ -322,15 +322,15 @@ TEST_F(FleetTest, AFakeCgroupTreeHasAGroupForEachProcessAndTellsWhyItWasKilled) 
   const Bytes limit = CgroupLimit(bge.memory, bge.source);
   Boot();
   ASSERT_TRUE(Settle());
-  EXPECT_EQ(tree.Get("worker-1/cgroup.procs"), std::to_string(Replica("bge").pid));
-  EXPECT_EQ(tree.Get("worker-1/memory.max"), std::to_string(limit.count));
-  tree.Put("worker-1/memory.events", "oom 1\noom_kill 1\n");
+  EXPECT_EQ(tree.Get(FakeCgroupTree::Worker(1) + "/cgroup.procs"), std::to_string(Replica("bge").pid));
+  EXPECT_EQ(tree.Get(FakeCgroupTree::Worker(1) + "/memory.max"), std::to_string(limit.count));
+  tree.Put(FakeCgroupTree::Worker(1) + "/memory.events", "oom 1\noom_kill 1\n");
   ASSERT_EQ(::kill(Replica("bge").pid, SIGKILL), 0);
   ASSERT_TRUE(RunUntil([&] { return sink_.ups == 2; }));
   EXPECT_EQ(Replica("bge").last_exit->cause, ExitCause::kOverBudget);
   EXPECT_THAT(Replica("bge").last_exit->reason, HasSubstr("memory.max"));
-  EXPECT_EQ(tree.Get("worker-2/cgroup.procs"), std::to_string(Replica("bge").pid));
-  EXPECT_FALSE(fs::exists(tree.group() / "worker-1"));
+  EXPECT_EQ(tree.Get(FakeCgroupTree::Worker(2) + "/cgroup.procs"), std::to_string(Replica("bge").pid));
+  EXPECT_FALSE(fs::exists(tree.group() / (FakeCgroupTree::Worker(1))));
   TearDown();
 }
 

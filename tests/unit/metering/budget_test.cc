@@ -57,6 +57,24 @@ TEST(Budget, WhatTheKernelSeesIsCountedOnce) {
   EXPECT_TRUE(budget.Take(60));
 }
 
+// A tensor of 32 MiB or more is gone from the kernel's figure when it is freed, and what nobody takes is not hidden by it.
+TEST(Budget, WhatIsUnmappedWhenItIsFreedHidesNothing) {
+  Budget budget(Bytes{100});
+  budget.Settle(20);
+  EXPECT_TRUE(budget.Take(10));
+  EXPECT_TRUE(budget.TakeMapped(50));
+  EXPECT_EQ(budget.taken(), 60u);
+  budget.Settle(80);
+  EXPECT_EQ(budget.other(), 20u) << "while it is there it is counted once";
+  budget.GiveMapped(50);
+  budget.Settle(60);  // 30 more of what nobody takes
+  EXPECT_EQ(budget.other(), 50u);
+  EXPECT_FALSE(budget.Take(41));
+  EXPECT_FALSE(budget.TakeMapped(41));
+  EXPECT_TRUE(budget.TakeMapped(40));
+  EXPECT_EQ(budget.peak(), 60u);
+}
+
 TEST(Budget, AfterFreedMemoryWasReturnedAllTheRestIsOthers) {
   Budget budget(Bytes{100});
   EXPECT_TRUE(budget.Take(20));
