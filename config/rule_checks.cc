@@ -75,6 +75,7 @@ std::vector<ModelList> Joined(std::vector<ModelList> groups) {
 
 // Why one device can never hold a replica of each; "" when it can.
 std::string WhatKeepsApart(const Plan& plan, const ModelList& group, const std::vector<ModelList>& apart) {
+  if (group.empty()) return "";  // none of its models exists, and that has been said
   const auto name = [&](std::size_t model) { return Quoted(plan.models[model].name); };
   std::map<Kind, int> kinds;
   for (const std::size_t model : group) {
