@@ -15,7 +15,7 @@ class Quickstart(unittest.TestCase):
         done = subprocess.run(["python3", SOURCE / "scripts/demo.py", BIN], capture_output=True, text=True, timeout=180,
                               stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        for words in ("demo-embed/0     ready", "demo-embed/1     ready", "berth_requests_total"):
+        for words in ("demo-embed/0     ready", "demo-embed/1     ready", "demo-chat/0      ready", "named Mia", "berth_requests_total"):
             self.assertIn(words, done.stdout)
         correlation = float(re.search(r"graded similarity (\S+)", done.stdout).group(1))
         print(f"\nrank correlation {correlation}")

@@ -12,7 +12,7 @@ using ::testing::Not;
 class ReplicaMetricsTest : public testing::Test {
  protected:
   observe::Metrics metrics;
-  ReplicaMetrics replica{metrics, "chat", 1, "cpu"};
+  ReplicaMetrics replica{metrics, "chat", 1, std::vector<std::string>{"cpu"}};
 };
 
 TEST_F(ReplicaMetricsTest, ABeatsSeriesAreCountedUnderTheirLabels) {

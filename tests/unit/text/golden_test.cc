@@ -71,7 +71,9 @@ class Golden : public testing::Test {
       const auto ids = tokenizer.Encode(texts[i], false);
       EXPECT_EQ(ids, ParseIds(lines[i])) << "case " << i << ": " << texts[i];
       equal += ids == ParseIds(lines[i]) ? 1 : 0;
-      if (decodes) EXPECT_EQ(tokenizer.Decode(ids, true), texts[i]);
+      if (decodes) {
+        EXPECT_EQ(tokenizer.Decode(ids, true), texts[i]);
+      }
     }
     std::printf("%zu of %zu cases equal\n", equal, cases);
     EXPECT_GE(cases, 46u);
