@@ -173,7 +173,7 @@ Value GetSlice(Interpreter& in, const Value& object, const Value& begin, const V
     return SliceText(in, object.text(), range);
   }
   if (!object.is(Kind::kSequence) || !object.sequence().indexable()) {
-    return Value::Missing("what is sliced here is neither a string nor a list");
+    Fail("'" + TypeName(object) + "' object cannot be sliced");
   }
   const Sequence& sequence = object.sequence();
   std::vector<Value> items;

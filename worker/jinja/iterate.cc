@@ -25,7 +25,7 @@ std::optional<Value> Iterator::NextCharacter() {
   if (at_ >= bytes.size()) return std::nullopt;
   const std::size_t begin = at_;
   text::DecodeAt(bytes, at_);
-  return in_->Text(bytes.substr(begin, at_ - begin), over_.text().markup);
+  return in_->Text(bytes.substr(begin, at_ - begin));  // of Markup, too, plain characters
 }
 
 std::optional<Value> Iterator::Next() {

@@ -33,7 +33,10 @@ bool With(Interpreter& in, const Value& value, Args arguments) {
   return kHolds(in, value, bound.At(0));
 }
 
-bool IsCallable(const Value& value) { return value.is_undefined() || (value.is(Kind::kObject) && value.object().callable());  // calling undefined is its own error }
+// Python's Undefined has a call, which fails.
+bool IsCallable(const Value& value) {
+  return value.is_undefined() || (value.is(Kind::kObject) && value.object().callable());
+}
 
 bool IsSequence(const Value& value) {
   return value.is_undefined() || value.is_string() || value.is(Kind::kMapping) ||
@@ -86,11 +89,13 @@ bool IsOdd(Interpreter& in, const Value& value, Args arguments) {
 
 bool IsFilter(Interpreter&, const Value& value, Args arguments) {
   NoMore(arguments);
+  Hash(value);  // refuses what cannot be looked up
   return value.is_string() && FindFilter(value.bytes()) != nullptr;
 }
 
 bool IsTest(Interpreter&, const Value& value, Args arguments) {
   NoMore(arguments);
+  Hash(value);
   return value.is_string() && FindTest(value.bytes()) != nullptr;
 }
 
