@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -49,10 +50,12 @@ class LoadedModel {
   virtual Bytes weights_mapped() const = 0;
   virtual Bytes weights_owned() const = 0;
   virtual std::uint64_t steps() const = 0;     // units of work done; any thread
+  virtual std::map<std::string, double> gauges() const { return {}; }  // for beats, by their names; any thread
   virtual void Drain() = 0;                    // nothing new is begun
 };
 
 // Each ends the process when the model cannot be loaded.
 std::unique_ptr<LoadedModel> LoadEncoder(Loading& loading);
+std::unique_ptr<LoadedModel> LoadLlm(Loading& loading);
 
 }  // namespace berth

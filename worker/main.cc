@@ -38,7 +38,7 @@ struct Kind {
   std::string_view name;
   std::unique_ptr<LoadedModel> (*load)(Loading& loading);
 };
-constexpr Kind kKinds[] = {{"embedding", LoadEncoder}};
+constexpr Kind kKinds[] = {{"embedding", LoadEncoder}, {"llm", LoadLlm}};
 
 const Kind* FindKind(std::string_view name) {
   for (const Kind& kind : kKinds) {
@@ -140,7 +140,7 @@ http::ServerLimits LimitsOf(const protocol::StartMessage& start) {
   server.Start();
   control.Beat(kBeatInterval,
                {[&model] { return model->steps(); }, [&service] { return service.begun.load(); },
-                [&memory] { return memory.Read(); }, [&guard] { guard.Settle(); }},
+                [&memory] { return memory.Read(); }, [&guard] { guard.Settle(); }, [&model] { return model->gauges(); }},
                metrics);
   protocol::ReadyMessage ready{model->capabilities(), model->window(), warmed_up};
   ready.capabilities.kind = start.kind;

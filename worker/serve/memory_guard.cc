@@ -21,6 +21,13 @@ void MemoryGuard::Settle() {
   budget_.Settle(read_().rss_anon);
 }
 
+void MemoryGuard::SettleExactly() {
+  if (kSanitized) return;
+  std::lock_guard lock(asking_);
+  engine::ReturnFreedMemory();
+  budget_.SettleReturned(read_().rss_anon);
+}
+
 std::optional<std::string> MemoryGuard::TooSmall() const {
   if (!budget_.exceeded()) return {};
   return "the process itself holds " + FormatBytes({budget_.other()}) + " of private memory, the budget is " +
@@ -36,11 +43,7 @@ std::optional<std::string> MemoryGuard::After(const Status& batch) {
 
 // What the batch had is free by now, and goes back to the kernel, so that what is left is what others hold.
 std::optional<std::string> MemoryGuard::Recover(const Error& refusal) {
-  if (!kSanitized) {
-    std::lock_guard lock(asking_);
-    engine::ReturnFreedMemory();
-    budget_.SettleReturned(read_().rss_anon);
-  }
+  SettleExactly();
   if (budget_.exceeded()) {
     return "holds " + FormatBytes({budget_.taken() + budget_.other()}) +
            " of private memory while nothing is computed, the budget is " + FormatBytes({budget_.limit()}) + kRemedy;

@@ -27,6 +27,8 @@ class MemoryGuard {
   // Any thread. Before the model is loaded, when it is ready, and with each beat. Under a sanitizer nothing: the
   // kernel counts its shadow, too.
   void Settle();
+  // The same after what is kept and free went back to the kernel: slower, and nothing is missing.
+  void SettleExactly();
   // The process holds more than its budget before any tensor is made: why it cannot go on.
   std::optional<std::string> TooSmall() const;
 
