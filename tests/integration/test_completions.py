@@ -64,26 +64,26 @@ class Stories(unittest.TestCase):
 
     # --- golden tokens ---
 
-    def expected(self, case, most):
-        """The tokens after the prompt, up to where a story ends."""
-        ids = case["ids"][len(case["prompt_ids"]):][:most]
+    def expected(self, case):
+        """The tokens after the prompt, up to where a story ends, and how many to ask for."""
+        ids = case["ids"][len(case["prompt_ids"]):]
         ends = [index for index, token in enumerate(ids) if token in (1, 2)]
-        return ids[:ends[0]] if ends else ids
+        return (ids[:ends[0]] if ends else ids), len(ids)
 
     def test_greedy_tokens_are_the_golden_ones_whole_and_streamed(self):
         for case in self.golden:
-            ids = self.expected(case, 200)
+            ids, most = self.expected(case)
             want = self.berth.request("POST", "/detokenize", {"model": "stories", "tokens": ids}).json()["prompt"]
             for name in ("stories", "plain"):
                 with self.subTest(prompt=case["prompt"][:20], model=name):
-                    body = {"prompt": case["prompt_ids"], "max_tokens": 200}
+                    body = {"prompt": case["prompt_ids"], "max_tokens": most}
                     whole = self.complete(name, **body, logprobs=0).json()["choices"][0]
                     events = events_of(self.complete(name, **body, stream=True).body)
                     self.assertEqual(events[-1], "[DONE]")
                     self.assertEqual("".join(one["choices"][0]["text"] for one in events[:-1]), whole["text"])
                     self.assertEqual(whole["text"].lstrip(), want.lstrip())
                     self.assertIn(len(whole["logprobs"]["tokens"]) - len(ids), (0, 1), "but for the token that ends it")
-            text = self.complete(prompt=case["prompt"], max_tokens=200).json()
+            text = self.complete(prompt=case["prompt"], max_tokens=most).json()
             self.assertEqual(text["choices"][0]["text"].lstrip(), want.lstrip(), "the same from the prompt's text")
             self.assertEqual(text["usage"]["prompt_tokens"], len(case["prompt_ids"]))
 

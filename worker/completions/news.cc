@@ -52,13 +52,25 @@ void News::Merge(Delta delta) {
   news.index = index;
   news.text += delta.text;
   for (Delta::Token& token : delta.tokens) {
-    if (!token.of_prompt) {
-      ++news.generated;
-      news.logprob_sum += token.logprob.value_or(0);
+    if (token.of_prompt) {
+      ShareOfPrompt(delta.prompt, token);
+      continue;
     }
+    ++news.generated;
+    news.logprob_sum += token.logprob.value_or(0);
     if (options_.keep_tokens && !token.is_end) news.tokens.push_back(std::move(token));
   }
   if (delta.finish != Delta::Finish::kNone) news.finish = delta.finish;
+}
+
+// They are computed once and told with the first choice; each choice shows them.
+void News::ShareOfPrompt(std::size_t prompt, const Delta::Token& token) {
+  if (!options_.keep_tokens) return;
+  const auto choices = static_cast<std::size_t>(options_.choices);
+  for (std::size_t index = prompt * choices; index < (prompt + 1) * choices; ++index) {
+    pending_[index].index = index;
+    pending_[index].tokens.push_back(token);
+  }
 }
 
 void News::End(JobEnd end, std::string error) {

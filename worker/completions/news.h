@@ -55,6 +55,7 @@ class News {
 
  private:
   void Merge(engine::Delta delta);
+  void ShareOfPrompt(std::size_t prompt, const engine::Delta::Token& token);
   bool Grow(std::uint64_t bytes);
   void Wake(std::unique_lock<std::mutex> lock);
 

@@ -56,7 +56,7 @@ TEST(ChatRequest, EveryParameterArrives) {
          "min_tokens":2,"ignore_eos":true,"include_stop_str_in_output":true,"skip_special_tokens":false,
          "max_tokens":50,"max_completion_tokens":40,"logprobs":true,"top_logprobs":20,"stream":true,
          "stream_options":{"include_usage":true},"user":"u","response_format":{"type":"text"},"cache_salt":"s",
-         "chat_template_kwargs":{"enable_thinking":false},"documents":[{"text":"d"}]})"));
+         "chat_template_kwargs":{"enable_thinking":false},"documents":[{"text":"d"}])"));
   EXPECT_EQ(request.sampling.temperature, 0);
   EXPECT_EQ(request.sampling.top_p, 0.5);
   EXPECT_EQ(request.sampling.top_k, 0) << "all";

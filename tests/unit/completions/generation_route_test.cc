@@ -257,7 +257,7 @@ TEST_F(GenerationRoute, ChoicesOfAllPromptsAreNumberedThrough) {
     }
     job.ended(JobEnd::kDone);
   };
-  const json body = Whole("/v1/completions", R"({"prompt":["hello",[5,6]],"n":2,"echo":true,"max_tokens":3})");
+  const json body = Whole("/v1/completions", R"({"prompt":["hello","hello world"],"n":2,"echo":true,"max_tokens":3})");
   ASSERT_EQ(body["choices"].size(), 4U) << body;
   const char* expected[] = {"hellop0c0", "hellop0c1", "hello worldp1c0", "hello worldp1c1"};
   for (std::size_t i = 0; i < 4; ++i) {
@@ -267,7 +267,7 @@ TEST_F(GenerationRoute, ChoicesOfAllPromptsAreNumberedThrough) {
   }
   EXPECT_EQ(body["object"], "text_completion");
   EXPECT_TRUE(body["id"].get<std::string>().starts_with("cmpl-"));
-  EXPECT_EQ(body["usage"]["prompt_tokens"], 5) << "[CLS] hello [SEP], and two";
+  EXPECT_EQ(body["usage"]["prompt_tokens"], 7) << "[CLS] hello [SEP], and one more";
   EXPECT_EQ(body["usage"]["completion_tokens"], 4);
   EXPECT_EQ(last->choices, 2);
   EXPECT_EQ(last->stopping.max_tokens, 3);

@@ -49,6 +49,19 @@ TEST(News, TokensAreCountedWhereTheyAreNotKeptAndThePromptsAreNot) {
   EXPECT_TRUE(taken.choices[0].tokens.empty());
 }
 
+TEST(News, ThePromptsTokensAreToldOnceAndShownWithEachOfItsChoices) {
+  engine::Budget budget(MiB(1));
+  News news(budget, {.choices = 2, .keep_tokens = true});
+  Delta prompt = Said(1, 0, "");
+  prompt.tokens[0].of_prompt = true;
+  news.Put(prompt);
+  const auto taken = news.Take();
+  ASSERT_EQ(taken.choices.size(), 2U);
+  EXPECT_EQ(taken.choices[1].index, 3U);
+  EXPECT_EQ(taken.choices[1].tokens.size(), 1U);
+  EXPECT_EQ(taken.choices[1].generated, 0);
+}
+
 TEST(News, AnEndTokenIsCountedAndNotShown) {
   engine::Budget budget(MiB(1));
   News news(budget, {.choices = 1, .keep_tokens = true});
