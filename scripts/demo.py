@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def main():
         demo.wait_ready()
         demo.ask()
         demo.correlation()
+        demo.chat()
         demo.show()
         if keep:
             demo.keep()
@@ -143,6 +145,14 @@ class Demo:
         say(f"{len(rows)} held-out sentence pairs: rank correlation (Spearman) with their graded similarity "
             f"{spearman(grades, scores):.3f}")
 
+    def chat(self):
+        """A story from the chat model, greedily: the same for everybody."""
+        question = "Tell me a story about a girl named Mia and a red ball."
+        say(f"POST /v1/chat/completions: “{question}”")
+        reply = self.post("/v1/chat/completions", {"model": "demo-chat", "temperature": 0, "max_tokens": 160,
+                                                   "messages": [{"role": "user", "content": question}]})
+        print(textwrap.fill(reply["choices"][0]["message"]["content"], 100, initial_indent="    ", subsequent_indent="    "))
+
     def show(self):
         say("berth ps")
         subprocess.run([str(self.bin / "berth"), "--socket", str(self.socket), "ps"], check=True)
@@ -158,6 +168,8 @@ class Demo:
         say(f"serving on http://{host}:{port}/v1 until Ctrl-C; in another terminal:")
         print(f"    curl -s http://{host}:{port}/v1/embeddings -H 'Content-Type: application/json' "
               "-d '{\"model\":\"demo-embed\",\"input\":\"hello\"}'")
+        print(f"    curl -sN http://{host}:{port}/v1/chat/completions -H 'Content-Type: application/json' "
+              "-d '{\"model\":\"demo-chat\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Tell me a story.\"}]}'")
         print(f"    {os.path.relpath(self.bin / 'berth')} --socket {self.socket} ps", flush=True)
         self.daemon.wait()
 
