@@ -58,7 +58,7 @@ void CountBeat(const FromWorker& message, launch::ReplicaMetrics& metrics) {
 
 void FromAWorker(std::string_view packets) {
   observe::Metrics registry;
-  launch::ReplicaMetrics metrics(registry, "bge", 0, "cpu");
+  launch::ReplicaMetrics metrics(registry, "bge", 0, std::vector<std::string>{"cpu"});
   const std::size_t before = std::ranges::count(registry.Serialize(), '\n');
   Slices lines(packets);
   int hellos = 0;

@@ -60,8 +60,8 @@ struct Delta {
     std::int32_t id = 0;
     bool of_prompt = false;
     bool is_end = false;           // an end token: it was sampled, and is not part of the text
-    std::optional<float> logprob;  // absent: not asked for, or the prompt's first token
-    std::vector<TokenLogprob> top;
+    std::optional<float> logprob = {};  // absent: not asked for, or the prompt's first token
+    std::vector<TokenLogprob> top = {};
   };
   std::vector<Token> tokens;
   enum class Finish { kNone, kStop, kLength };

@@ -70,7 +70,7 @@ struct Capabilities {
   int context = 0;               // tokens of one input
   int dimensions = 0;            // of an embedding
   std::vector<std::string> routes;  // "/v1/embeddings", "/tokenize", …
-  std::map<std::string, double> sampling;  // of a language model: what a request gets that leaves a parameter out
+  std::map<std::string, double> sampling = {};  // of a language model: what a request gets that leaves a parameter out
 };
 struct MemoryReport {            // of the worker's own process, bytes
   std::uint64_t rss_anon = 0;
