@@ -50,4 +50,6 @@ std::string BoundsText(const Key& key) {
   return std::string(key.least).append(" to ").append(key.most);
 }
 
+int DefaultBatchTokens(Kind kind) { return kind == Kind::kLlm ? 512 : 16'384; }
+
 }  // namespace berth::config

@@ -80,6 +80,9 @@ struct Key {
   std::string_view inner() const;
 };
 
+// The default of models.*.batching.max_tokens, which says what a batch is of the kind.
+int DefaultBatchTokens(Kind kind);
+
 // In the order of the reference.
 std::span<const Key> Keys();
 

@@ -13,9 +13,6 @@ namespace {
 constexpr std::size_t kMostDevices = 256;
 constexpr std::size_t kMostModels = 4096;
 
-// The default of batching.max_tokens, which says what a batch is of the kind.
-int BatchTokens(Kind kind) { return kind == Kind::kLlm ? 512 : 16'384; }
-
 // The document, walked once: fills the draft and collects what is wrong.
 class PlanReader {
  public:
@@ -158,7 +155,7 @@ class PlanReader {
       const Filling filling{named.given, draft_.defaults, label, named.line, named.column};
       Fill(kModels, filling, Target{.model = &model}, reading_.complaints);
     }
-    if (!IsGiven(named, "models.*.batching.max_tokens")) model.batching.max_tokens = BatchTokens(model.kind);
+    if (!IsGiven(named, "models.*.batching.max_tokens")) model.batching.max_tokens = DefaultBatchTokens(model.kind);
     if (!IsGiven(named, "models.*.required")) model.required = model.start == Start::kBoot;
     draft_.plan.models.push_back(std::move(model));
     draft_.models.push_back(std::move(named));

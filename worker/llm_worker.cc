@@ -11,6 +11,7 @@
 
 #include "worker/chat/chat_template.h"
 #include "worker/checkpoint/decoder_config.h"
+#include "worker/checkpoint/decoder_footprint.h"
 #include "worker/checkpoint/generation_config.h"
 #include "worker/completions/routes.h"
 #include "worker/engine/decoder.h"
@@ -77,9 +78,6 @@ engine::Sampling DefaultsOf(const protocol::LlmSettings& settings, const checkpo
   return defaults;
 }
 
-// Bodies, prompts and replies of requests, beside the cache: of a large budget 64 MiB, of a small one its sixteenth.
-Bytes ForRequests(const engine::Budget& budget) { return Bytes{std::min(budget.limit() / 16, MiB(64).count)}; }
-
 [[noreturn]] void FailMemory(Loading& loading, const Error& error) {
   FailLoad(loading.control, loading.start.source + ": " + error.message,
            error.kind == ErrorKind::kInternal ? WorkerExit::kBadModel : WorkerExit::kOutOfMemory);
@@ -111,7 +109,7 @@ engine::CachePlan MakeCache(Loading& loading, engine::Decoder& decoder) {
   engine::CacheNeeds needs;
   needs.activations = MeasureStep(loading, decoder);
   loading.guard.SettleExactly();
-  needs.memory = Bytes{budget.limit() - ForRequests(budget).count};
+  needs.memory = Bytes{budget.limit() - checkpoint::KeptForRequests(Bytes{budget.limit()}).count};
   needs.held = Bytes{taken + budget.other()};
   needs.block = decoder.block_bytes();
   needs.context = loading.start.llm->context;

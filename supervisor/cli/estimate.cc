@@ -21,9 +21,11 @@ std::string Preset(std::string_view path) {
 
 placement::EstimateInput InputOf(const EstimateAsked& asked) {
   placement::EstimateInput input;
+  input.kind = placement::KindOf(asked.source);
   input.source = asked.source;
-  input.max_tokens = asked.max_tokens.value_or(std::stoi(Preset("models.*.batching.max_tokens")));
+  input.max_tokens = asked.max_tokens.value_or(config::DefaultBatchTokens(input.kind));
   input.threads = asked.threads.value_or(std::stoi(Preset("models.*.threads")));
+  input.llm.max_sequences = std::stoi(Preset("models.*.max_sequences"));
   input.max_body = *ParseBytes(Preset("server.max_body"));
   return input;
 }
@@ -31,7 +33,10 @@ placement::EstimateInput InputOf(const EstimateAsked& asked) {
 void Print(const placement::EstimateInput& input, const placement::Estimate& estimate, bool json) {
   std::string text = placement::Format(estimate);
   if (json) {
-    Json object{{"source", input.source.string()}, {"max_tokens", input.max_tokens}, {"threads", input.threads}};
+    Json object{{"source", input.source.string()},
+                {"kind", config::Name(input.kind)},
+                {"max_tokens", input.max_tokens},
+                {"threads", input.threads}};
     object.update(placement::ToJson(estimate));
     text = object.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   }

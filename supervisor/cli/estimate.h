@@ -14,7 +14,7 @@ struct EstimateAsked {
   std::optional<int> threads;
 };
 
-// Prints the table of parts, or with `json` one object: "source",
+// Prints the table of parts, or with `json` one object: "source", "kind" (as config.json's architecture tells),
 // "max_tokens", "threads" and what placement::ToJson() says. Exit codes: 0; 1
 // when the model cannot be read or not be estimated, with the reason on standard error.
 int EstimateCommand(const EstimateAsked& asked, bool json);

@@ -1,7 +1,7 @@
 // How much memory one replica will need, part by part, before it is started: what `berth estimate` and `berth plan`
 // show, and the budget of models whose plan gives none. It reads config.json, the side files and the headers of the
 // weights, and no tensor; the formulas of the parts are beside what they describe (worker/checkpoint/
-// encoder_footprint.h) or here. Deterministic, and free of libtorch: the same files give the same numbers everywhere.
+// encoder_footprint.h, decoder_footprint.h) or in this folder's estimate_*.cc. Deterministic, and free of libtorch: the same files give the same numbers everywhere.
 #pragma once
 
 #include <filesystem>
@@ -29,9 +29,10 @@ struct Estimate {
   Bytes tokenizer;
   Bytes requests;     // their JSON, tokens and results on their way through the replica
   Bytes runtime;
+  Bytes kv_cache = {};  // keys and values; only of language models
   std::string files = {};  // of the mapped weights: the same text, the same files
 
-  Bytes total() const { return weights + activations + tokenizer + requests + runtime; }  // private
+  Bytes total() const { return weights + activations + kv_cache + tokenizer + requests + runtime; }  // private
   Bytes memory() const;  // a budget: the total, rounded up to the next 16 MiB
 };
 
@@ -42,6 +43,7 @@ struct EstimatePart {
   std::string_view sentence;
   Bytes Estimate::*bytes = nullptr;
   bool adds = true;  // to the total
+  bool only_if_any = false;  // tables leave it out where no model has it
 };
 std::span<const EstimatePart> EstimateParts();
 
@@ -52,7 +54,11 @@ struct EstimateInput {
   int max_tokens = 0;  // batching.max_tokens
   int threads = 0;
   Bytes max_body;      // server.max_body
+  config::Llm llm = {};  // of kind llm
 };
+
+// As config.json's architecture tells: llm of causal language models, else embedding, whose reader says what is wrong.
+config::Kind KindOf(const std::filesystem::path& source);
 
 // Errors: a kind that this version cannot estimate; what reading the model's files says, naming file and tensor.
 Result<Estimate> EstimateReplica(const EstimateInput& input);

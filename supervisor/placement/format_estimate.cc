@@ -6,10 +6,23 @@
 #include "supervisor/placement/table.h"
 
 namespace berth::placement {
+namespace {
+
+// What a table of these has: a part that only some kinds have is left out where nobody has it.
+std::vector<EstimatePart> PartsOf(const Estimates& estimates) {
+  std::vector<EstimatePart> parts;
+  for (const EstimatePart& part : EstimateParts()) {
+    const bool any = std::ranges::any_of(estimates, [&](const auto& one) { return (one.second.*part.bytes).count > 0; });
+    if (any || !part.only_if_any) parts.push_back(part);
+  }
+  return parts;
+}
+
+}  // namespace
 
 std::string Format(const Estimate& estimate) {
   std::vector<Row> rows{{"PART", "MEMORY", ""}};
-  for (const EstimatePart& part : EstimateParts()) {
+  for (const EstimatePart& part : PartsOf({{"", estimate}})) {
     const Bytes bytes = estimate.*part.bytes;
     rows.push_back({std::string(part.title), FormatBytes(bytes),
                     std::string(part.sentence) + (part.adds ? "" : "; not in the sum")});
@@ -29,9 +42,9 @@ std::string Title(const EstimatePart& part) {
   return title;
 }
 
-Row ModelRow(const config::Model& model, const Estimate& estimate) {
+Row ModelRow(const config::Model& model, const Estimate& estimate, std::span<const EstimatePart> parts) {
   Row row{model.name};
-  for (const EstimatePart& part : EstimateParts()) row.push_back(FormatBytes(estimate.*part.bytes));
+  for (const EstimatePart& part : parts) row.push_back(FormatBytes(estimate.*part.bytes));
   row.push_back(FormatBytes(estimate.total()));
   row.push_back(FormatBytes(model.memory) + (model.memory_estimated ? " (the estimate)" : ""));
   return row;
@@ -40,12 +53,13 @@ Row ModelRow(const config::Model& model, const Estimate& estimate) {
 }  // namespace
 
 std::string Format(const config::Plan& plan, const Placement& placement, const Estimates& estimates) {
+  const std::vector<EstimatePart> parts = PartsOf(estimates);
   std::vector<Row> rows{{"MODEL"}};
-  for (const EstimatePart& part : EstimateParts()) rows[0].push_back(Title(part));
+  for (const EstimatePart& part : parts) rows[0].push_back(Title(part));
   rows[0].insert(rows[0].end(), {"ESTIMATE", "BUDGET"});
   for (const config::Model& model : plan.models) {
     const auto found = estimates.find(model.name);
-    if (found != estimates.end()) rows.push_back(ModelRow(model, found->second));
+    if (found != estimates.end()) rows.push_back(ModelRow(model, found->second, parts));
   }
   const std::string text = Format(plan, placement);
   if (rows.size() == 1) return text;

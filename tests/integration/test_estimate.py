@@ -17,6 +17,7 @@ MIB = 1 << 20
 # fragments after hours; the test sends neither.
 FACTOR, CONSTANT = 1.6, 64 * MIB
 BATCHES = (64, 16384)
+CHAT = SOURCE / "examples/quickstart/models/demo-chat"
 
 
 def estimate(source, *options):
@@ -81,11 +82,18 @@ class Command(unittest.TestCase):
         self.assertLess(part(small, "activations"), part(large, "activations"))
         self.assertLess(part(small, "runtime"), part(estimate(source, "--threads", 2), "runtime"))
 
+    def test_a_language_model_has_a_cache(self):
+        found = estimate(CHAT)
+        self.assertEqual((found["kind"], found["max_tokens"]), ("llm", 512))
+        self.assertGreater(part(found, "kv_cache"), 0)
+
     def test_a_model_it_cannot_estimate_is_a_failure_that_says_why(self):
-        for source, word in ((SOURCE / "examples", "config.json"), (need_data("models", "stories260K"), "LlamaForCausalLM")):
-            done = subprocess.run([BIN / "berth", "estimate", source], capture_output=True, text=True, check=False)
-            self.assertEqual((done.returncode, done.stdout), (1, ""))
-            self.assertIn(word, done.stderr)
+        with tempfile.TemporaryDirectory(prefix="berth-it-") as folder:
+            Path(folder, "config.json").write_text('{"architectures": ["GemmaForCausalLM"], "model_type": "gemma"}')
+            for source, word in ((SOURCE / "examples", "config.json"), (folder, "GemmaForCausalLM")):
+                done = subprocess.run([BIN / "berth", "estimate", source], capture_output=True, text=True, check=False)
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                self.assertIn(word, done.stderr)
 
 
 @unittest.skipIf(os.environ.get("BERTH_TEST_SLOWDOWN", "1") != "1", "a sanitizer's own memory is in no estimate")
@@ -111,6 +119,24 @@ class Measured(unittest.TestCase):
         self.assertLessEqual(counted, part(found, "weights") + part(found, "activations") + part(found, "requests"))
         self.assertLessEqual(peak, found["estimate_bytes"])
         self.assertLessEqual(found["estimate_bytes"], FACTOR * peak + CONSTANT)
+
+    def test_a_language_model(self):
+        """As many sequences as run at once, of a quarter of the context. In time the cache fills what its budget leaves."""
+        found = estimate(CHAT)
+        with Daemon(model("m", kind="llm", source=str(CHAT), memory=None), worker="berth-worker") as berth:
+            context = berth.admin("GET", "/v1/models/m").json()["capabilities"]["context"]
+            half = context // 8
+            body = {"model": "m", "prompt": [[7] * half] * 64, "max_tokens": half, "ignore_eos": True}
+            self.assertEqual(berth.request("POST", "/v1/completions", body, timeout=120).status, 200)
+            replica = self.after_a_beat(berth)
+        self.assertEqual(context, 512)
+        self.assertEqual(replica["estimate_bytes"], found["estimate_bytes"])
+        self.assertEqual(replica["memory_bytes"], found["memory_bytes"])
+        self.assertEqual(replica["weights_bytes"] or 0, part(found, "weights"))
+        peak = replica["measured_peak_bytes"]
+        print(f"\ndemo-chat: estimate {found['estimate_bytes'] / MIB:.1f} MiB, measured peak {peak / MIB:.1f} MiB")
+        self.assertLessEqual(peak, found["estimate_bytes"])
+        self.assertGreaterEqual(3 * peak, found["estimate_bytes"])
 
     def after_a_beat(self, berth):
         """The replica as it has reported itself since now."""

@@ -222,4 +222,17 @@ Result<DecoderConfig> ReadDecoderConfig(const std::filesystem::path& dir) {
   return ParseDecoderConfig(*json, path.string());
 }
 
+bool IsDecoder(const std::filesystem::path& dir) {
+  const auto json = ReadJsonFile(dir / "config.json", {.size = MiB(4)});
+  if (!json || !json->is_object()) return false;
+  const auto names = json->find("architectures");
+  if (names != json->end() && names->is_array() && !names->empty()) {
+    const auto& name = names->front();
+    return name.is_string() && name.get_ref<const std::string&>().ends_with("ForCausalLM");
+  }
+  const auto type = json->find("model_type");
+  return type != json->end() && type->is_string() &&
+         std::ranges::find(kFamilies, type->get_ref<const std::string&>(), &FamilyRow::model_type) != kFamilies.end();
+}
+
 }  // namespace berth::checkpoint

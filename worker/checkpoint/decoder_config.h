@@ -60,4 +60,8 @@ Result<DecoderConfig> ParseDecoderConfig(const nlohmann::json& config, const std
 // `dir`/config.json.
 Result<DecoderConfig> ReadDecoderConfig(const std::filesystem::path& dir);
 
+// Whether `dir`/config.json is that of a causal language model, by the name of its architecture (else its model_type):
+// of one that is not supported too, whose reason ReadDecoderConfig() knows. False where the file cannot be read.
+bool IsDecoder(const std::filesystem::path& dir);
+
 }  // namespace berth::checkpoint

@@ -53,6 +53,8 @@ Bytes CacheBlockBytes(const DecoderConfig& config, Dtype kept, std::int64_t bloc
   return {static_cast<std::uint64_t>(config.layers * 2 * config.kv_size() * block_tokens) * DtypeSize(kept)};
 }
 
+Bytes KeptForRequests(Bytes memory) { return std::min(Bytes{memory.count / 16}, MiB(64)); }
+
 // x and its norm; the angles; then attention (queries and what they become, keys, values) or the feed-forward (gate, up),
 // whichever is wider.
 std::int64_t WorkspaceFloats(const DecoderConfig& config, std::int64_t tokens) {

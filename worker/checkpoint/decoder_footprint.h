@@ -15,6 +15,11 @@ namespace berth::checkpoint {
 // below a second and that activations stay small. A pass of more is computed in pieces.
 inline constexpr std::int64_t kDecoderTokensAtOnce = 512;
 
+// Tokens of one block of the KV cache.
+inline constexpr std::int64_t kCacheBlockTokens = 16;
+// Rows of logits that one pass may be asked for: with a vocabulary of 150,000 they are 38 MB of float32.
+inline constexpr std::int64_t kDecoderLogitRows = 64;
+
 struct DecoderWeightBytes {
   Bytes mapped;             // tensors that stay in the file, shared by all processes that map it
   Bytes owned;              // tensors that each process has for itself, converted; nothing is packed
@@ -32,6 +37,10 @@ DecoderWeightBytes WeightsOf(const DecoderConfig& config, Dtype kept, const Chec
 
 // Keys and values of all layers for `block_tokens` positions.
 Bytes CacheBlockBytes(const DecoderConfig& config, Dtype kept, std::int64_t block_tokens);
+
+// What the KV cache leaves free of a replica's memory, for bodies, prompts and replies of requests: of a large one 64
+// MiB, of a small one its sixteenth.
+Bytes KeptForRequests(Bytes memory);
 
 // Floats of the workspace in which `tokens` tokens are computed, at most kDecoderTokensAtOnce at once.
 std::int64_t WorkspaceFloats(const DecoderConfig& config, std::int64_t tokens);

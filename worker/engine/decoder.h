@@ -16,14 +16,15 @@
 #include "supervisor/base/bytes.h"
 #include "supervisor/base/result.h"
 #include "worker/checkpoint/decoder_config.h"
+#include "worker/checkpoint/decoder_footprint.h"
 #include "worker/metering/budget.h"
 
 namespace berth::engine {
 
 // Tokens of one block of the KV cache.
-inline constexpr int kBlockTokens = 16;
-// Rows of logits that one pass may be asked for: with a vocabulary of 150,000 they are 38 MB of float32.
-inline constexpr int kMostLogitRows = 64;
+inline constexpr int kBlockTokens = checkpoint::kCacheBlockTokens;
+// Rows of logits that one pass may be asked for.
+inline constexpr int kMostLogitRows = checkpoint::kDecoderLogitRows;
 
 using BlockId = std::int32_t;
 

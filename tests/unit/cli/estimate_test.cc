@@ -53,6 +53,16 @@ TEST(EstimateCommand, DefaultsAreThoseOfThePlansKeys) {
   EXPECT_EQ(json.at("threads"), 1);
 }
 
+TEST(EstimateCommand, ALanguageModelIsKnownByItsArchitecture) {
+  EstimateAsked asked = Tiny();
+  EXPECT_EQ(Json::parse(Say(asked, true).out).at("kind"), "embedding");
+  asked.source = asked.source / "../../decoders/qwen3";
+  const Json json = Json::parse(Say(asked, true).out);
+  EXPECT_EQ(json.at("kind"), "llm");
+  EXPECT_EQ(json.at("max_tokens"), 512);
+  EXPECT_THAT(Say(asked, false).out, HasSubstr("\nKV cache "));
+}
+
 TEST(EstimateCommand, AsJsonTheAddingPartsMakeTheEstimate) {
   EstimateAsked asked = Tiny();
   asked.max_tokens = 64;

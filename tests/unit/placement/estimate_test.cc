@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -14,6 +15,7 @@ namespace berth::placement {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::PlanBuilder;
 namespace fs = std::filesystem;
 
@@ -76,6 +78,101 @@ TEST(Estimate, EachComputeThreadCosts) {
 TEST(Estimate, RequestsOfARerankerHoldNoVectors) {
   EXPECT_LT(Of(Input(Golden("bert-ranking"))).requests, Of(Input(Golden("bert-embedding"))).requests);
 }
+
+// ---- language models
+
+fs::path Decoder(const std::string& name) { return Golden("../decoders/" + name); }
+
+EstimateInput DecoderInput(const std::string& name) {
+  EstimateInput input = Input(Decoder(name));
+  input.kind = config::Kind::kLlm;
+  input.max_tokens = 512;
+  input.llm.max_sequences = 1;
+  return input;
+}
+
+TEST(EstimateDecoder, WeightsAsTheyAreInTheFileAreMappedAndConvertedOnesPrivate) {
+  const Estimate mapped = Of(DecoderInput("llama-1"));
+  EXPECT_GT(mapped.mapped.count, 10'000U);
+  EXPECT_EQ(mapped.weights.count, 0U);
+  const Estimate widened = Of(DecoderInput("llama-linear-f16"));
+  EXPECT_EQ(widened.mapped.count, 0U);
+  EXPECT_GT(widened.weights.count, 10'000U);
+}
+
+// 2 layers of keys and values, 2 heads of 16 floats: 512 bytes a token, 8,192 a block of 16.
+TEST(EstimateDecoder, CacheHoldsOneWholeContextAndAQuarterForEachOther) {
+  EstimateInput input = DecoderInput("qwen3");
+  EXPECT_EQ(Of(input).kv_cache.count, 6 * 8'192U) << "96 positions, all that the model has";
+  input.llm.max_sequences = 3;
+  EXPECT_EQ(Of(input).kv_cache.count, (6 + 2 * 2) * 8'192U) << "24 positions are two blocks";
+  input.llm.context = 40;
+  EXPECT_EQ(Of(input).kv_cache.count, (3 + 2 * 1) * 8'192U);
+  input.llm.context = 1'000'000;
+  EXPECT_EQ(Of(input).kv_cache.count, (6 + 2 * 2) * 8'192U) << "the worker refuses it, with its reason";
+}
+
+TEST(EstimateDecoder, CacheIsOfTheDtypeThatThePlanAsksFor) {
+  EstimateInput input = DecoderInput("qwen3");
+  const Bytes whole = Of(input).kv_cache;
+  input.llm.dtype = config::Dtype::kBfloat16;
+  EXPECT_EQ(Of(input).kv_cache.count * 2, whole.count);
+  input.llm.dtype = config::Dtype::kFloat16;
+  EXPECT_THAT(EstimateReplica(input).error().message, HasSubstr("dtype float16 is not supported"));
+}
+
+TEST(EstimateDecoder, ALongModelWithoutAContextIsEstimatedWithALimitedOne) {
+  const TempDir dir;
+  auto json = nlohmann::json::parse(std::ifstream(Decoder("qwen3") / "config.json"));
+  json["max_position_embeddings"] = 131'072;
+  dir.Write("config.json", json.dump());
+  fs::copy(Decoder("qwen3") / "model.safetensors", dir.path() / "model.safetensors");
+  EstimateInput input = DecoderInput("qwen3");
+  input.source = dir.path();
+  EXPECT_EQ(Of(input).kv_cache.count, 4'096U * 512);
+  input.llm.context = 8'192;
+  EXPECT_EQ(Of(input).kv_cache.count, 8'192U * 512);
+}
+
+TEST(EstimateDecoder, AStepOfMoreTokensCostsActivations) {
+  EstimateInput input = DecoderInput("llama-1");
+  const Bytes most = Of(input).activations;
+  input.max_tokens = 16;
+  EXPECT_LT(Of(input).activations, most);
+}
+
+// What a worker keeps free is a sixteenth of its memory, at most 64 MiB (worker/README.md).
+TEST(EstimateDecoder, RequestsHaveWhatTheWorkerKeepsFreeOfItsCache) {
+  EstimateInput input = DecoderInput("qwen3");
+  EXPECT_EQ(Of(input).requests, MiB(32)) << "two bodies, and their texts";
+  input.max_body = Bytes{};
+  const Estimate small = Of(input);
+  EXPECT_GE(small.requests.count * 16, small.total().count);
+  EXPECT_LE(small.requests.count * 16, small.total().count + 64);
+  input.threads = 1'000;
+  EXPECT_EQ(Of(input).requests, MiB(64));
+}
+
+TEST(EstimateDecoder, AnEncoderIsRefusedByName) {
+  EstimateInput input = Input(Golden("bert-embedding"));
+  input.kind = config::Kind::kLlm;
+  EXPECT_THAT(EstimateReplica(input).error().message, HasSubstr("BertModel"));
+}
+
+TEST(KindOf, IsWhatTheArchitectureSays) {
+  EXPECT_EQ(KindOf(Decoder("qwen2-yarn")), config::Kind::kLlm);
+  EXPECT_EQ(KindOf(Golden("bert-embedding")), config::Kind::kEmbedding);
+  EXPECT_EQ(KindOf("/nowhere"), config::Kind::kEmbedding);
+  const TempDir dir;
+  dir.Write("config.json", R"({"model_type": "llama"})");
+  EXPECT_EQ(KindOf(dir.path()), config::Kind::kLlm) << "older files have no architectures";
+  dir.Write("config.json", R"({"architectures": ["GemmaForCausalLM"]})");
+  EXPECT_EQ(KindOf(dir.path()), config::Kind::kLlm) << "so that the reader of decoders says why not";
+  dir.Write("config.json", R"({"architectures": [1]})");
+  EXPECT_EQ(KindOf(dir.path()), config::Kind::kEmbedding);
+}
+
+// ---- all kinds
 
 TEST(Estimate, KindsOfLaterVersionsAreRefusedByName) {
   EstimateInput input = Input(Golden("bert-embedding"));
@@ -151,6 +248,15 @@ TEST(FormatEstimate, ShowsPartsEstimateAndBudgetOfEachModel) {
                         "bge           127 MiB      0 B       10 MiB      2 MiB     8 MiB   64 MiB    84 MiB  "
                         "96 MiB (the estimate)\n"));
   EXPECT_EQ(Format(plan, {}, {}), Format(plan, Placement{})) << "nothing was estimated";
+}
+
+TEST(FormatEstimate, APartOfSomeKindsAloneIsAColumnWhereAModelHasIt) {
+  const config::Plan plan = PlanWith("/models/bge", MiB(96));
+  Estimate estimate{MiB(127), Bytes{}, MiB(10), MiB(2), MiB(8), MiB(64)};
+  EXPECT_THAT(Format(estimate), Not(HasSubstr("KV cache")));
+  estimate.kv_cache = MiB(6);
+  EXPECT_THAT(Format(estimate), HasSubstr("KV cache"));
+  EXPECT_THAT(Format(plan, {}, {{"bge", estimate}}), HasSubstr("  ACTIVATIONS  KV CACHE  TOKENIZER  "));
 }
 
 TEST(FormatEstimate, AsJsonHoldsEveryPartInBytes) {
