@@ -36,9 +36,11 @@ TEST(ViewModels, ShowsWhatAModelCanDo) {
 
 TEST(ViewLedger, EndsWithTheSums) {
   const Json ledger = Json::parse(R"({"devices":[{"name":"cpu","memory_bytes":1073741824,"reserved_bytes":67108864,
-      "free_bytes":1006632960}],"reservations":[{"device":"cpu","model":"bge","replica":0,"bytes":67108864}]})");
+      "free_bytes":1006632960}],"reservations":[{"device":"cpu","model":"bge","replica":0,"bytes":67108864}],
+      "weights":[{"device":"cpu","models":["bge","twin"],"bytes":1048576}]})");
   const std::string text = ViewLedger(ledger, {});
   EXPECT_NE(text.find("cpu     bge          0    64 MiB\n"), std::string::npos) << text;
+  EXPECT_NE(text.find(" weights "), std::string::npos) << text;
   EXPECT_NE(text.find("cpu: 64 MiB of 1 GiB reserved, 960 MiB free\n"), std::string::npos) << text;
 }
 
