@@ -175,7 +175,7 @@ class Plans(unittest.TestCase):
             self.assertIn("ESTIMATE", berth.berth("ps").stdout)
 
     def test_weights_that_replicas_map_are_reserved_once_until_the_last_is_gone(self):
-        source = SOURCE / "examples/quickstart/models/demo-embed"
+        source = SOURCE / "tests/golden/encoders/bert-embedding"  # float32: mapped as it is
         mapped = part(estimate(source), "weights_mapped")
         self.assertGreater(mapped, 0)
         models = (model(name, source=str(source), memory="192MiB", replicas=count) for name, count in (("a", 2), ("b", 1)))

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "supervisor/base/result.h"
+#include "worker/protocol/control.h"
 
 namespace berth::fake {
 
@@ -30,7 +31,7 @@ struct Behaviour {
   bool empty_packet = false;
   bool nan_ready = false;     // `ready` with NaN in it: not JSON
   bool second_hello = false;  // another `hello` after `ready`
-  int protocol = 1;           // in `hello`
+  int protocol = ::berth::protocol::kProtocolVersion;  // in `hello`
   int window = 8;
   int context = 512;
   int beat_ms = 1000;

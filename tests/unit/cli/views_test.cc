@@ -39,7 +39,7 @@ TEST(ViewLedger, EndsWithTheSums) {
       "free_bytes":1006632960}],"reservations":[{"device":"cpu","model":"bge","replica":0,"bytes":67108864}],
       "weights":[{"device":"cpu","models":["bge","twin"],"bytes":1048576}]})");
   const std::string text = ViewLedger(ledger, {});
-  EXPECT_NE(text.find("cpu     bge          0    64 MiB\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("cpu     bge              0    64 MiB\n"), std::string::npos) << text;
   EXPECT_NE(text.find(" weights "), std::string::npos) << text;
   EXPECT_NE(text.find("cpu: 64 MiB of 1 GiB reserved, 960 MiB free\n"), std::string::npos) << text;
 }
