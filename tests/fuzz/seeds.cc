@@ -237,6 +237,19 @@ void ModelConfigs(Seeds seeds) {
   }
 }
 
+void Templates(Seeds seeds) {
+  seeds.AddAll("", {
+      "{% for m in messages %}{{ '<|' + m.role + '|>' }}{{- m['content'] | trim }}{% if not loop.last %},{% endif %}{% endfor %}",
+      "{%- macro f(x, y=[1]) -%}{{ x|tojson(indent=2) }}{{ caller(y) }}{{ varargs }}{{ kwargs }}{%- endmacro -%}"
+      "{% call(z) f(messages, *[2]) %}{{ z }}{% endcall %}",
+      "{% set ns = namespace(a=0) %}{% for x in range(9) if x is odd recursive %}{% set ns.a = ns.a + x %}{{ loop([1]) }}"
+      "{% else %}{% break %}{% endfor %}{{ ns.a ** 2 // 3 % 5 }}",
+      "{{ 'a,b'.split(',')[::-1]|map('upper')|join('-') ~ '%05.2f|%s' % (1.5, none) ~ '{:>8}{a!r}'.format(1, a='x') }}",
+      "{% raw %}{{ x }}{% endraw %}{# c #}{% set x | replace('a', 'b') %}a{% endset %}{% with y = x %}{{ y|indent(2)|title }}{% endwith %}",
+      "{{ messages|selectattr('role', 'equalto', 'user')|sort(attribute='content')|groupby('role')|list }}{{ raise_exception('x') }}",
+      "{% generation %}{% filter upper %}{{ bos_token|e }}{% endfilter %}{% endgeneration %}{{ {'a': (1, -2.5e3)}.items()|list }}"});
+}
+
 }  // namespace
 }  // namespace berth::fuzz
 
@@ -260,5 +273,6 @@ int main(int argc, char** argv) {
   Safetensors({out, "safetensors"});
   Tokenizers({out, "tokenizer"});
   ModelConfigs({out, "model_config"});
+  Templates({out, "template"});
   return 0;
 }

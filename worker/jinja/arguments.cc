@@ -8,7 +8,8 @@ namespace berth::jinja {
 
 Bound::Bound(std::string_view function, const Arguments& arguments, std::initializer_list<std::string_view> names,
              std::size_t required)
-    : function_(function), names_(names) {
+    : function_(function) {
+  std::ranges::copy(names, names_);
   const std::string who(function);
   if (arguments.positional.size() > names.size()) {
     Fail(who + " takes at most " + std::to_string(names.size()) + " arguments, not " +
@@ -28,7 +29,7 @@ Bound::Bound(std::string_view function, const Arguments& arguments, std::initial
 }
 
 void Bound::FailType(std::size_t index, const char* wanted) const {
-  Fail(std::string(function_) + ": the argument \"" + std::string(names_.begin()[index]) + "\" must be " + wanted +
+  Fail(std::string(function_) + ": the argument \"" + std::string(names_[index]) + "\" must be " + wanted +
        ", not '" + TypeName(*values_[index]) + "'");
 }
 

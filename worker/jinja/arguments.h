@@ -31,7 +31,7 @@ class Bound {
   [[noreturn]] void FailType(std::size_t index, const char* wanted) const;
 
   std::string_view function_;
-  std::initializer_list<std::string_view> names_;
+  std::string_view names_[kMost];  // copied: the list lives no longer than the call that made it
   const Value* values_[kMost] = {};
 };
 

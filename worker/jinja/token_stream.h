@@ -29,8 +29,9 @@ class TokenStream {
     if (at_ + 1 < tokens_.size()) ++at_;
     return token;
   }
-  bool SkipSign(std::string_view sign) { return IsSign(sign) && (Take(), true); }
-  bool SkipName(std::string_view name) { return IsName(name) && (Take(), true); }
+  // Whether it was there, and is taken now.
+  bool SkipSign(std::string_view sign) { return TakeIf(IsSign(sign)); }
+  bool SkipName(std::string_view name) { return TakeIf(IsName(name)); }
 
   const Token& Expect(TokenKind kind, const char* what) {
     if (!Is(kind)) Refuse(what);
@@ -50,6 +51,11 @@ class TokenStream {
   void SetLine(int line) { line_ = line; }
 
  private:
+  bool TakeIf(bool wanted) {
+    if (wanted) Take();
+    return wanted;
+  }
+
   std::vector<Token> tokens_;
   std::size_t at_ = 0;
   int& line_;

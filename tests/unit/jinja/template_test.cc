@@ -89,6 +89,7 @@ constexpr Mistake kMistakes[] = {
     {"{% block a %}{% endblock %}", "not supported"},
     {"{% include 'x' %}", "cannot use other templates"},
     {"{{ raise_exception('no\nsystem') }}", "t, line 1: no system"},
+    {"{{ 'a'.find([]) }}", "find(): the argument \"sub\" must be a string, not 'list'"},
     {"{{ 1 // 0 }}", "division by zero"},
     {"{{ 9223372036854775807 + 1 }}", "64 bits"},
     {"{{ 'a' + 1 }}", "'+' has no meaning between 'str' and 'int'"},
