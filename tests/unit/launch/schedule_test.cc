@@ -34,7 +34,7 @@ TEST(Schedule, AReplicaOnTwoDevicesWaitsForBothTurnsAndHoldsBoth) {
   Lives lives({{"bge", 0, GiB(1), "other"}, {"chat", 0, GiB(3), "cpu", "other"}, {"tts"}});
   lives.schedule().Boot(lives.now());
   lives.Look();
-  EXPECT_EQ(lives.life("chat").reason(), "waits for bge/0, which loads on other");
+  EXPECT_EQ(lives.life("chat").reason(), "waits for tts/0, which loads on cpu") << "both are busy; the first is named";
   EXPECT_EQ(lives.life("tts").state(), State::kStarting) << "the turn of one device is not held while it waits for the other";
   for (const char* model : {"tts", "bge"}) {
     lives.Hello(model);
