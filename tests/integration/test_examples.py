@@ -82,7 +82,7 @@ class Run(unittest.TestCase):
     def test_each_serves_where_it_was_rendered(self):
         for name in ("one-card-each", "replicas-dedicated", "replicas-shared"):
             with self.subTest(name), Example(name) as daemon:
-                expected = [(replica, device) for replica, device, _ in rendered(EXAMPLES / name / "berth.yaml")]
+                expected = [(replica, [device]) for replica, device, _ in rendered(EXAMPLES / name / "berth.yaml")]
                 self.assertEqual(daemon.where(), sorted(expected))
 
     def test_embedding_loads_before_language_models(self):

@@ -192,7 +192,7 @@ class SeveralDevices(unittest.TestCase):
             environment = Path(f"/proc/{replica['pid']}/environ").read_text().split("\0")
             self.assertIn(f"CUDA_VISIBLE_DEVICES={UUID},{SECOND}", environment)
             self.assertIn("gpu0, gpu1", daemon.berth("ps").stdout)
-            self.assertIn('"devices_per_replica":2', daemon.admin("GET", "/v1/plan").body.replace(" ", ""))
+            self.assertIn(b'"devices_per_replica":2', daemon.admin("GET", "/v1/plan").body.replace(b" ", b""))
 
     def test_it_is_gone_once_both_gpus_have_let_go(self):
         with TwoGpus(self.chat()) as daemon:
