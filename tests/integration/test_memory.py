@@ -14,7 +14,6 @@ from harness import SLOWDOWN, Daemon, alive, model, need_data, wait_until
 
 MIB = 1 << 20
 FAST = {"beat_ms": 50, "load_ms": 20}
-QUICK_HEALTH = {"health": {"stall": "1s"}}
 # What a request of the growing model takes at once: more than any budget here and the slack of its limit.
 ALL = 2048 * MIB
 

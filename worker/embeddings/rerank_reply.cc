@@ -29,12 +29,31 @@ std::string Results(const RerankRequest& request, std::span<const float> logits,
   return out + "]";
 }
 
-}  // namespace
+// What the company in a batch may change of a logit (worker/README.md, "Batches"): logits that are no further apart, one
+// after another, rank as equals, so that copies of a document keep their order on every processor.
+constexpr float kSame = 5e-6F;
 
-std::vector<Rank> RankDocuments(const RerankRequest& request, std::span<const float> logits) {
+// Best first, equals in the order of the documents.
+std::vector<std::size_t> Order(std::span<const float> logits) {
   std::vector<std::size_t> order(logits.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, std::ranges::greater(), [&](std::size_t i) { return logits[i]; });
+  const auto differ = [&](std::size_t a, std::size_t b) {
+    return std::abs(logits[a] - logits[b]) > kSame * std::max(1.0F, std::abs(logits[a]));
+  };
+  for (auto begin = order.begin(); begin != order.end();) {
+    const auto last = std::adjacent_find(begin, order.end(), differ);
+    const auto end = last == order.end() ? last : last + 1;
+    std::sort(begin, end);
+    begin = end;
+  }
+  return order;
+}
+
+}  // namespace
+
+std::vector<Rank> RankDocuments(const RerankRequest& request, std::span<const float> logits) {
+  std::vector<std::size_t> order = Order(logits);
   order.resize(std::min(order.size(), request.top_n));
   std::vector<Rank> ranks;
   ranks.reserve(order.size());
