@@ -121,7 +121,10 @@ json Rewritten(const ChatRequest& r) {
   body["chat_template_kwargs"] = json::parse(chat.kwargs.dump());
   body["add_generation_prompt"] = chat.add_generation_prompt;
   body["continue_final_message"] = r.conversation.continue_final_message;
-  if (r.logprobs >= 0) body["logprobs"] = true, body["top_logprobs"] = r.logprobs;
+  if (r.logprobs >= 0) {
+    body["logprobs"] = true;
+    body["top_logprobs"] = r.logprobs;
+  }
   return Sent(body);
 }
 

@@ -86,8 +86,10 @@ std::string Write(const config::Model& m) {
   text += "\n    start: " + std::string(Name(m.start)) + "\n    required: " + Text(m.required);
   text += "\n    sharing: " + std::string(Name(m.sharing)) + "\n    spread: " + std::string(Name(m.spread));
   text += "\n    priority: " + Text(m.priority);
-  text += "\n    matryoshka: " + Text(m.matryoshka);
-  text += "\n    batching: {max_tokens: " + Text(m.batching.max_tokens) + ", max_delay: " + Text(m.batching.max_delay);
+  // Keys of one kind; from `defaults`, other kinds have them and ignore them.
+  if (m.kind == config::Kind::kEmbedding) text += "\n    matryoshka: " + Text(m.matryoshka);
+  text += "\n    batching: {max_tokens: " + Text(m.batching.max_tokens);
+  if (m.kind == config::Kind::kEmbedding) text += ", max_delay: " + Text(m.batching.max_delay);
   text += "}\n    queue: {max: " + Text(m.queue.max) + ", timeout: " + Text(m.queue.timeout);
   text += "}\n    load: {stall: " + Text(m.load_stall) + "}\n    health: {stall: " + Text(m.health_stall);
   text += "}\n    stop: {grace: " + Text(m.stop_grace) + "}\n    restart:\n      backoff: [";
