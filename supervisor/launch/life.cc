@@ -38,6 +38,9 @@ void Life::Start(bool at_boot, TimePoint now) {
   const bool other_turn = std::exchange(boot_turn_, at_boot) != at_boot;
   const bool changed = Apply({EventKind::kStart, at_boot ? "the plan starts it at boot" : ""}, now);
   if (other_turn && !changed) hands_.Changed();  // it waits for other waves no longer, nor they for it
+  if (at_boot || state_ != State::kWaiting) return;
+  // Who asked hears at once what stands in the way.
+  if (Turn turn = FindObstacle(); !turn.obstacle.empty()) WaitFor(std::move(turn));
 }
 
 void Life::Stop(TimePoint now) {
@@ -78,33 +81,47 @@ bool Life::Look(TimePoint now) {
 }
 
 bool Life::LookAtTurn(TimePoint now) {
-  const auto blocked = [this](std::string reason, bool hopeless) {
-    const bool news = hopeless != hopeless_;
-    hopeless_ = hopeless;
-    if (news && reason == reason_) hands_.Changed();
-    SetReason(std::move(reason));
+  Turn turn = FindObstacle();
+  if (turn.obstacle.empty() && !placed_) {
+    const Status reserved =
+        schedule_.ledger().Reserve(assignment_.devices, model_.name, assignment_.replica, assignment_.memory);
+    if (!reserved) turn = {reserved.error().message, true};
+    placed_ = reserved.has_value();
+  }
+  if (!turn.obstacle.empty()) {
+    WaitFor(std::move(turn));
     return false;
-  };
-  passes_ = false;
-  Turn turn = schedule_.TurnOf(*this);
-  if (!turn.obstacle.empty()) return blocked(std::move(turn.obstacle), turn.hopeless);
-  for (const std::string& device : assignment_.devices) {
-    if (const std::string loading = schedule_.slots().Holder(device); !loading.empty()) {
-      return blocked("waits for " + loading + ", which loads on " + device, false);
-    }
-  }
-  if (Turn objection = hands_.Objection(); !objection.obstacle.empty()) {
-    passes_ = !objection.hopeless;
-    return blocked(std::move(objection.obstacle), objection.hopeless);
-  }
-  if (!placed_) {
-    const auto status = schedule_.ledger().Reserve(assignment_.devices, model_.name, assignment_.replica, assignment_.memory);
-    if (!status) return blocked(status.error().message, true);
-    placed_ = true;
   }
   hopeless_ = false;
   for (const std::string& device : assignment_.devices) schedule_.slots().Take(device, who_);
   return Apply({EventKind::kGranted, {}}, now);
+}
+
+// Why no process may begin yet.
+Turn Life::FindObstacle() {
+  passes_ = false;
+  if (Turn turn = schedule_.TurnOf(*this); !turn.obstacle.empty()) return turn;
+  for (const std::string& device : assignment_.devices) {
+    if (const std::string loading = schedule_.slots().Holder(device); !loading.empty()) {
+      return {"waits for " + loading + ", which loads on " + device, false};
+    }
+  }
+  if (Turn objection = hands_.Objection(); !objection.obstacle.empty()) {
+    passes_ = !objection.hopeless;
+    return objection;
+  }
+  if (placed_) return {};
+  const Status room =
+      schedule_.ledger().Check(assignment_.devices, model_.name, assignment_.replica, assignment_.memory);
+  return room ? Turn{} : Turn{room.error().message, true};
+}
+
+void Life::WaitFor(Turn obstacle) {
+  const bool news = obstacle.hopeless != hopeless_;
+  hopeless_ = obstacle.hopeless;
+  if (news && obstacle.obstacle == reason_) hands_.Changed();
+  SetReason(std::move(obstacle.obstacle));
+  if (hopeless_ && !std::exchange(told_, true)) hands_.HeldBack();
 }
 
 std::optional<Trouble> Life::FindTrouble(TimePoint now) {
@@ -150,7 +167,7 @@ bool Life::Apply(const Event& event, TimePoint now) {
   state_ = next.state;
   reason_ = std::move(next.reason);
   entered_ = now;
-  hopeless_ = false;
+  hopeless_ = told_ = false;
   hands_.Entered();
   Act(next.actions, now);
   hands_.Changed();

@@ -51,7 +51,8 @@ class Hands {
   // Requests are begun there, or wait there to be begun.
   virtual bool HasWork() = 0;
 
-  virtual void Entered() = 0;  // another state; what it entails is done next
+  virtual void Entered() = 0;   // another state; what it entails is done next
+  virtual void HeldBack() = 0;  // its start waits for what is not coming by itself: reason(); once in a wait
   virtual void Changed() = 0;  // state, reason, deadlines or prospects; all that it entails is done
   virtual void StageEnded(const std::string& stage, Duration took) = 0;
   virtual void LoadEnded(bool ready) = 0;
@@ -129,6 +130,8 @@ class Life {
   };
 
   bool LookAtTurn(TimePoint now);
+  Turn FindObstacle();
+  void WaitFor(Turn obstacle);
   bool LookAtProcess(TimePoint now);
   bool LookAtRemains(TimePoint now);
   std::optional<Trouble> FindTrouble(TimePoint now);
@@ -173,6 +176,7 @@ class Life {
   bool boot_turn_ = false;  // started at boot, and neither ready nor failed since
   bool boot_due_ = false;   // started at boot, and neither ready nor stopped since
   bool hopeless_ = false;   // waits for something that is not coming
+  bool told_ = false;       // … and HeldBack() was said in this wait
   bool passes_ = false;     // … for something of which nobody says when it is over, but soon
   bool placed_ = false;     // holds its reservation: from its start until it is stopped or given up
 

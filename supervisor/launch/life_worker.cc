@@ -53,7 +53,7 @@ void Life::OnHello(const protocol::HelloMessage& hello, TimePoint now) {
                       now);
   }
   EndStage("spawn", now);
-  run_->vitals.OnLoading("", 0, now);
+  run_->vitals.OnHello(now);
   Apply({EventKind::kHello, {}}, now);
 }
 

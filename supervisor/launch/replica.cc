@@ -217,6 +217,8 @@ void Replica::Entered() {
                    std::string(Name(life_.state())) + ": " + life_.reason());
 }
 
+void Replica::HeldBack() { yard_.events.Add("held_back", assignment_.model, assignment_.replica, life_.reason()); }
+
 void Replica::Changed() {
   looked_ = false;
   wake_.cancel();

@@ -84,6 +84,7 @@ class Replica : private Hands {
   Turn Objection() override { return place_.Objection(Clock::now()); }
   bool HasWork() override;
   void Entered() override;
+  void HeldBack() override;
   void Changed() override;
   void StageEnded(const std::string& stage, Duration took) override { metrics_.LoadStage(stage, took); }
   void LoadEnded(bool ready) override { metrics_.LoadEnded(ready); }

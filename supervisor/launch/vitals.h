@@ -30,6 +30,7 @@ class Vitals {
 
   Vitals(Limits limits, TimePoint started) : limits_(limits), moved_(started), last_check_(started) {}
 
+  void OnHello(TimePoint now) { moved_ = now; }
   void OnLoading(std::string stage, double fraction, TimePoint now);
   void OnReady(TimePoint now);
   void OnBeat(std::uint64_t steps, TimePoint now);

@@ -16,7 +16,7 @@ namespace berth::observe {
 struct Event {
   std::uint64_t seq = 0;     // from 1, without gaps
   std::string time;          // UTC, RFC 3339 with milliseconds
-  std::string type;          // "state", "exit", "load", "admin", "refused", "daemon", …
+  std::string type;          // "state", "held_back", "exit", "load", "admin", "refused", "daemon", …
   std::string model;         // "" when none is meant
   int replica = -1;          // -1: none
   std::string message;       // one sentence

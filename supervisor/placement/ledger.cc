@@ -63,7 +63,7 @@ Tenants Ledger::On(const std::string& device) const {
   return tenants;
 }
 
-Status Ledger::Check(const std::string& device, const std::string& model, int replica, Bytes bytes) const {
+Status Ledger::CheckOne(const std::string& device, const std::string& model, int replica, Bytes bytes) const {
   if (!devices_.contains(device)) {
     return MakeError(ErrorKind::kNotFound, "model \"", model, "\": the plan has no device \"", device, "\"");
   }
@@ -75,9 +75,9 @@ Status Ledger::Check(const std::string& device, const std::string& model, int re
                        FormatBytes(held.bytes), " on ", device);
     }
   }
-  if (const auto objection = rules_.Against(*index, On(device))) {
+  if (const Tenants tenants = On(device); rules_.Against(*index, tenants)) {
     return MakeError(ErrorKind::kConflict, "model \"", model, "\": replica ", replica, " may not join those on ", device,
-                     ": ", rules_.Text(*objection, *index), "; stop that one, or change the rule");
+                     ": ", rules_.AllAgainst(*index, tenants), "; stop who is in the way, or change the rule");
   }
   const Bytes free = Capacity(device) - Reserved(device);
   const Bytes weights = NewWeights(model, device);
@@ -91,10 +91,15 @@ Status Ledger::Check(const std::string& device, const std::string& model, int re
   return Ok();
 }
 
-Status Ledger::Reserve(const std::vector<std::string>& devices, const std::string& model, int replica, Bytes bytes) {
+Status Ledger::Check(const std::vector<std::string>& devices, const std::string& model, int replica, Bytes bytes) const {
   for (const std::string& device : devices) {
-    if (Status refused = Check(device, model, replica, bytes); !refused) return refused;
+    if (Status refused = CheckOne(device, model, replica, bytes); !refused) return refused;
   }
+  return Ok();
+}
+
+Status Ledger::Reserve(const std::vector<std::string>& devices, const std::string& model, int replica, Bytes bytes) {
+  if (Status refused = Check(devices, model, replica, bytes); !refused) return refused;
   for (const std::string& device : devices) reservations_.push_back({device, model, replica, bytes});
   return Ok();
 }

@@ -27,10 +27,11 @@ class Ledger {
 
   explicit Ledger(const config::Plan& plan);  // outlives the ledger
 
-  // So many bytes on each of the devices, which are distinct, or nothing on any. Refuses with numbers: `model "bge":
+  // Check() says whether Reserve() would: so many bytes on each of the devices, which are distinct, or nothing on any. Refuses with numbers: `model "bge":
   // replica 1 needs 2 GiB on cpu, 1.2 GiB of 12 GiB free (chat 8 GiB, …); stop one of these, or lower memory`.
   // kExhausted; kNotFound for an unknown device or model; kConflict when the replica already holds a reservation
   // there, or a rule keeps it from those that do.
+  Status Check(const std::vector<std::string>& devices, const std::string& model, int replica, Bytes bytes) const;
   Status Reserve(const std::vector<std::string>& devices, const std::string& model, int replica, Bytes bytes);
   // No effect when nothing is held.
   void Release(const std::string& model, int replica);
@@ -45,7 +46,7 @@ class Ledger {
   Tenants On(const std::string& device) const;
   std::optional<std::size_t> SetOf(const std::string& model, const std::string& device) const;
   Bytes NewWeights(const std::string& model, const std::string& device) const;
-  Status Check(const std::string& device, const std::string& model, int replica, Bytes bytes) const;
+  Status CheckOne(const std::string& device, const std::string& model, int replica, Bytes bytes) const;
 
   const config::Plan& plan_;
   std::map<std::string, const config::Device*> devices_;

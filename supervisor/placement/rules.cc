@@ -76,18 +76,49 @@ std::optional<Objection> Rules::Against(std::size_t newcomer, const Tenants& ten
   return {};
 }
 
-std::string Rules::Text(const Objection& objection, std::size_t newcomer) const {
+// Lists are walked rule by rule: for a refusal, whose reader wants to know everything at once.
+std::string Rules::AllAgainst(std::size_t newcomer, const Tenants& tenants) const {
+  using Rule = Objection::Rule;
   const config::Model& model = plan_.models[newcomer];
-  const std::string tenant =
-      plan_.models[objection.tenant.model].name + "/" + std::to_string(objection.tenant.replica);
-  switch (objection.rule) {
-    case Objection::Rule::kNewcomerExclusive: return model.name + " is exclusive, and " + tenant + " is there";
-    case Objection::Rule::kTenantExclusive: return tenant + " is there, which is exclusive";
-    case Objection::Rule::kApart: return "rules.apart keeps it from " + tenant + ", which is there";
+  std::string text;
+  const auto tell = [&](Rule rule, auto is) {
+    std::string names;
+    for (const Tenant& tenant : tenants.list_) {
+      if (is(tenant.model)) names += (names.empty() ? "" : ", ") + NameOf(tenant);
+    }
+    if (!names.empty()) text += (text.empty() ? "" : "; ") + Text(rule, newcomer, names);
+  };
+  if (model.sharing == config::Sharing::kExclusive) tell(Rule::kNewcomerExclusive, [](std::size_t) { return true; });
+  tell(Rule::kTenantExclusive, [&](std::size_t m) { return plan_.models[m].sharing == config::Sharing::kExclusive; });
+  const auto most = plan_.rules.max_per_device.find(model.kind);
+  if (most != plan_.rules.max_per_device.end() && tenants.of_kind_[Number(model.kind)] >= most->second) {
+    tell(Rule::kMaxPerDevice, [&](std::size_t m) { return plan_.models[m].kind == model.kind; });
+  }
+  const auto apart = apart_.find(newcomer);
+  if (apart != apart_.end()) tell(Rule::kApart, [&](std::size_t m) { return apart->second.contains(m); });
+  return text;
+}
+
+std::string Rules::NameOf(const Tenant& tenant) const {
+  return plan_.models[tenant.model].name + "/" + std::to_string(tenant.replica);
+}
+
+std::string Rules::Text(const Objection& objection, std::size_t newcomer) const {
+  return Text(objection.rule, newcomer, NameOf(objection.tenant));
+}
+
+std::string Rules::Text(Objection::Rule rule, std::size_t newcomer, const std::string& tenants) const {
+  const config::Model& model = plan_.models[newcomer];
+  const bool several = tenants.find(',') != std::string::npos;
+  const std::string there = several ? " are there" : " is there", which = several ? ", which are" : ", which is";
+  switch (rule) {
+    case Objection::Rule::kNewcomerExclusive: return model.name + " is exclusive, and " + tenants + there;
+    case Objection::Rule::kTenantExclusive: return tenants + there + which + " exclusive";
+    case Objection::Rule::kApart: return "rules.apart keeps it from " + tenants + which + " there";
     case Objection::Rule::kMaxPerDevice: break;
   }
   return "rules.max_per_device." + std::string(Name(model.kind)) + " is " +
-         std::to_string(plan_.rules.max_per_device.at(model.kind)) + ", and " + tenant + " is there";
+         std::to_string(plan_.rules.max_per_device.at(model.kind)) + ", and " + tenants + there;
 }
 
 }  // namespace berth::placement

@@ -53,6 +53,8 @@ class Rules {
 
   // Nothing: the newcomer may join.
   std::optional<Objection> Against(std::size_t newcomer, const Tenants& tenants) const;
+  // All that keeps it from joining them, for a person: each rule, and everybody who stands in the way; empty: nothing.
+  std::string AllAgainst(std::size_t newcomer, const Tenants& tenants) const;
   // "rules.max_per_device.llm is 1, and chat/0 is there"
   std::string Text(const Objection& objection, std::size_t newcomer) const;
   // Where a model of this name stands in the plan; nothing when there is none.
@@ -61,6 +63,8 @@ class Rules {
  private:
   friend class Tenants;
   const Tenant* First(const Tenants& tenants, auto is) const;
+  std::string NameOf(const Tenant& tenant) const;
+  std::string Text(Objection::Rule rule, std::size_t newcomer, const std::string& tenants) const;
 
   const config::Plan& plan_;
   std::map<std::string, std::size_t> index_;

@@ -64,6 +64,7 @@ class SimReplica : public launch::Hands {
   launch::Turn Objection() override { return place_.Objection(world_.clock.now()); }
   bool HasWork() override { return process_ != nullptr && process_->has_work(); }
   void Entered() override;
+  void HeldBack() override {}
   void Changed() override;
   void StageEnded(const std::string&, Duration) override {}
   void LoadEnded(bool ready) override;

@@ -28,6 +28,7 @@ Choice::Choice(const GenerationJob& job, std::size_t prompt, const Sampler::Plac
       sampler_(job.sampling, place, context.sampled_vocab),
       stream_(*context.tokenizer, job.skip_special_tokens),
       stops_(job.stopping.stop, job.stopping.include_stop) {
+  stream_.GoOnFrom(job.prompts[prompt]);
   sequence.prompt = job.prompts[prompt];
   sequence.prompt_rows = job.prompt_logprobs && place.choice == 0;
 }

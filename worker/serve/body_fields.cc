@@ -68,11 +68,9 @@ std::optional<std::int64_t> BodyFields::Integer(std::string_view key, std::int64
     FailType(key, "an integer", *value);
     return std::nullopt;
   }
-  // An unsigned number beyond int64 reads as the largest one, which no bound allows.
-  const std::int64_t number = value->is_number_unsigned() && value->get<std::uint64_t>() > INT64_MAX
-                                  ? INT64_MAX
-                                  : value->get<std::int64_t>();
-  if (number >= least && number <= most) return number;
+  const bool beyond = value->is_number_unsigned() && value->get<std::uint64_t>() > INT64_MAX;
+  const auto number = value->get<std::int64_t>();
+  if (!beyond && number >= least && number <= most) return number;
   Fail(key, Quote(key) + " must be between " + std::to_string(least) + " and " + std::to_string(most) +
                 ", not " + value->dump() + ".");
   return std::nullopt;

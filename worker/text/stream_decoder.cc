@@ -1,13 +1,25 @@
 #include "worker/text/stream_decoder.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "worker/text/pipeline.h"
 
 namespace berth::text {
+namespace {
+
+// More than a character has bytes.
+constexpr std::size_t kTokensThatMatter = 8;
+
+}  // namespace
 
 StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens)
     : pipeline_(tokenizer.pipeline_.get()), skip_special_tokens_(skip_special_tokens) {}
+
+void StreamDecoder::GoOnFrom(std::span<const TokenId> before) {
+  std::string text;
+  for (const TokenId id : before.last(std::min(before.size(), kTokensThatMatter))) Push(id, text);
+}
 
 std::string StreamDecoder::Push(TokenId id) {
   std::string text;

@@ -5,6 +5,7 @@
 // must outlive it.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "worker/text/decoder.h"
@@ -15,6 +16,10 @@ namespace berth::text {
 class StreamDecoder {
  public:
   StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens);
+
+  // What follows goes on with the text of these ids, which is not returned: a blank before its first word stays. The
+  // last few of them decide.
+  void GoOnFrom(std::span<const TokenId> before);
 
   // The text that is certain now and was not before; often empty. Ids that the vocabulary does not have are skipped.
   std::string Push(TokenId id);

@@ -163,6 +163,7 @@ const Bad kBad[] = {
     {With(R"("logit_bias":{"1 ":1})"), "logit_bias", "no token id"},
     {With(R"("logit_bias":{"1":101})"), "logit_bias.1", "between -100 and 100"},
     {With(R"("seed":1.5)"), "seed", "an integer"},
+    {With(R"("seed":9223372036854775808)"), "seed", "between"},
     {With(R"("n":0)"), "n", "between 1 and 128"},
     {With(R"("n":129)"), "n", "between 1 and 128"},
     {With(R"("stop":7)"), "stop", "must be a string"},

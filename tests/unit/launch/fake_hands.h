@@ -32,6 +32,7 @@ class FakeHands : public Hands {
   Turn Objection() override { return {objection, objection_stays}; }
   bool HasWork() override { return has_work; }
   void Entered() override {}
+  void HeldBack() override { ++held_back; }
   void Changed() override { ++changes; }
   void StageEnded(const std::string&, Duration) override {}
   void LoadEnded(bool ready) override { did.push_back(ready ? "loaded" : "load failed"); }
@@ -45,7 +46,7 @@ class FakeHands : public Hands {
   std::string objection;
   bool objection_stays = true;
   std::vector<std::string> did;
-  int changes = 0;
+  int changes = 0, held_back = 0;
   Duration backoff{};
 };
 

@@ -107,13 +107,20 @@ TEST(Schedule, WhatIsRestartedKeepsItsPlace) {
 
 TEST(Schedule, ARuleHoldsBackWhatIsStartedByHandUntilTheOtherIsGone) {
   config::Rules rules;
-  rules.apart = {{"bge", "chat"}};
-  Lives lives({{"bge"}, {"chat"}}, rules);
+  rules.apart = {{"bge", "chat"}, {"rank", "chat"}};
+  Lives lives({{"bge"}, {"rank"}, {"chat"}}, rules);
   lives.Serve("bge");
+  lives.Serve("rank");
   ASSERT_TRUE(lives.schedule().Start("chat", lives.now()));
+  const char* why = "model \"chat\": replica 0 may not join those on cpu: rules.apart keeps it from bge/0, rank/0, which "
+                    "are there; stop who is in the way, or change the rule";
+  EXPECT_EQ(lives.life("chat").reason(), why) << "whoever starts it is told at once";
   lives.Look();
-  EXPECT_EQ(lives.life("chat").reason(), "model \"chat\": replica 0 may not join those on cpu: rules.apart keeps it from "
-                                         "bge/0, which is there; stop that one, or change the rule");
+  ASSERT_TRUE(lives.schedule().Stop("rank", lives.now()));
+  lives.End("rank", kExit);
+  lives.Look();
+  EXPECT_EQ(lives.life("chat").state(), State::kWaiting);
+  EXPECT_EQ(lives.hands("chat").held_back, 1) << "an event once in a wait";
   ASSERT_TRUE(lives.schedule().Stop("bge", lives.now()));
   lives.End("bge", kExit);
   lives.Look();

@@ -34,6 +34,15 @@ class Story {
   std::optional<Trouble> trouble_;
 };
 
+TEST(Vitals, AHelloIsProgressOfTheLoad) {
+  Vitals vitals(kLimits, kStart);
+  for (TimePoint now = kStart + 1s; now < kStart + 119s; now += 1s) {
+    if (now == kStart + 59s) vitals.OnHello(now);
+    EXPECT_FALSE(vitals.CheckLoad(now)) << "the process took 59 s to start, its load has 60 s from there";
+  }
+  EXPECT_TRUE(vitals.CheckLoad(kStart + 119s));
+}
+
 TEST(Vitals, AnIdleWorkerIsNeverHung) {
   Story story;
   EXPECT_EQ(story.SecondsToTrouble(3600, false, 0), std::nullopt);

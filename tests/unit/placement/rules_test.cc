@@ -122,7 +122,7 @@ TEST(Ledger, RulesHoldForWhatIsStartedByHandToo) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::kConflict);
   EXPECT_EQ(refused.error().message, "model \"chat\": replica 0 may not join those on gpu0: chat is exclusive, and bge/0 is "
-                                     "there; stop that one, or change the rule");
+                                     "there; stop who is in the way, or change the rule");
   ledger.Release("bge", 0);
   EXPECT_TRUE(ledger.Reserve({"gpu0"}, "chat", 0, GiB(8)));
   EXPECT_FALSE(ledger.Reserve({"gpu0"}, "bge", 0, GiB(1)));

@@ -111,6 +111,19 @@ TEST(StreamDecoder, MetaspaceDropsTheBlanksOfTheFirstToken) {
   EXPECT_THAT(Stream(*never, {1}), ElementsAre(" a", ""));
 }
 
+TEST(StreamDecoder, AContinuationKeepsTheBlankBeforeItsFirstWord) {
+  const auto tokenizer = Make({"[UNK]", "▁a", "▁b", "<0xC3>", "<0xA9>"}, kLlamaDecoder);
+  StreamDecoder decoder(*tokenizer, true);
+  decoder.GoOnFrom(std::vector<TokenId>{0, 1});
+  EXPECT_EQ(decoder.Push(2), " b");
+  StreamDecoder within(*tokenizer, true);
+  within.GoOnFrom(std::vector<TokenId>{1, 3});
+  EXPECT_EQ(within.Push(4), "é") << "a character that the prompt has begun is whole";
+  StreamDecoder first(*tokenizer, true);
+  first.GoOnFrom(std::vector<TokenId>{0});
+  EXPECT_EQ(first.Push(2), "b") << "nothing but special tokens before: it is the text's beginning";
+}
+
 TEST(TokenBytes, AreTheTokensBytesWithinAText) {
   const auto llama = Llama();
   EXPECT_EQ(llama->TokenBytes(1), " a");
