@@ -36,6 +36,7 @@ MAY_INCLUDE = {
     "worker/jinja": ["supervisor/base", "worker/text"],
     "worker/chat": ["supervisor/base", "worker/checkpoint", "worker/jinja"],
     "worker/metering": ["supervisor/base"],
+    "worker/audio": ["supervisor/base", "worker/checkpoint"],
     "worker/weights": ["supervisor/base", "worker/checkpoint", "worker/kernels"],
     "worker/kernels": ["supervisor/base"],
     "worker/models": ["supervisor/base", "worker/checkpoint", "worker/weights", "worker/kernels"],
