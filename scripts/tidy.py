@@ -36,7 +36,7 @@ MAY_INCLUDE = {
     "worker/jinja": ["supervisor/base", "worker/text"],
     "worker/chat": ["supervisor/base", "worker/checkpoint", "worker/jinja"],
     "worker/metering": ["supervisor/base"],
-    "worker/audio": ["supervisor/base", "worker/checkpoint"],
+    "worker/audio": ["supervisor/base", "worker/checkpoint", "worker/kernels"],
     "worker/weights": ["supervisor/base", "worker/checkpoint", "worker/kernels"],
     "worker/kernels": ["supervisor/base"],
     "worker/models": ["supervisor/base", "worker/checkpoint", "worker/weights", "worker/kernels"],
@@ -62,7 +62,8 @@ PURE = ["supervisor/placement/*", "supervisor/gpu/inventory.*", "supervisor/gpu/
         "supervisor/route/pick.*", "supervisor/route/router.*",
         "supervisor/route/retry_budget.*", "supervisor/admin/gpu_devices.*", "worker/engine/batcher.*",
         "worker/generation/block_pool.*", "worker/generation/scheduler.*", "worker/generation/sampler.*",
-        "worker/generation/stop_matcher.*", "worker/generation/cache_plan.*"]
+        "worker/generation/stop_matcher.*", "worker/generation/cache_plan.*", "worker/audio/pieces.*", "worker/audio/mel.*",
+        "worker/audio/power_spectrum.*"]
 IMPURE = re.compile(r"<(boost/asio|boost/process|fstream|sys/|unistd|fcntl|thread|mutex)|Clock::now|system_clock")
 
 
