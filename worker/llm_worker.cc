@@ -1,6 +1,7 @@
 // Kind llm: a decoder, its tokenizer, its chat template, the generator that batches for it.
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <future>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "worker/engine/encoder.h"
 #include "worker/generation/cache_plan.h"
 #include "worker/generation/generator.h"
+#include "worker/kernels/cpu/isa.h"
 #include "worker/loaded_model.h"
 #include "worker/process.h"
 #include "worker/text/tokenizer.h"
@@ -78,26 +80,61 @@ engine::Sampling DefaultsOf(const protocol::LlmSettings& settings, const checkpo
   return defaults;
 }
 
+// The model's end tokens; a chat tokenizer often knows one that the model's own files were never told of.
+std::vector<std::int32_t> EndsOf(const checkpoint::GenerationConfig& config, const chat::ChatTemplate& chat_template,
+                                 const text::Tokenizer& tokenizer) {
+  std::vector<std::int32_t> ends = config.eos;
+  const auto eos = tokenizer.TokenToId(chat_template.eos_token());
+  if (eos && std::ranges::find(ends, *eos) == ends.end()) ends.push_back(*eos);
+  return ends;
+}
+
 [[noreturn]] void FailMemory(Loading& loading, const Error& error) {
   FailLoad(loading.control, loading.start.source + ": " + error.message,
            error.kind == ErrorKind::kInternal ? WorkerExit::kBadModel : WorkerExit::kOutOfMemory);
 }
 
+// A step of as many tokens as one may have, of several sequences where one has not the positions, and as many logits.
+struct LargestStep {
+  LargestStep(int tokens, const engine::Decoder& decoder) : ids(static_cast<std::size_t>(tokens)) {
+    for (int i = 0; i < tokens; ++i) ids[static_cast<std::size_t>(i)] = i % decoder.vocab_size();
+    const int length = std::min(tokens, decoder.max_positions());
+    for (int begin = 0; begin < tokens; begin += length) blocks.push_back(BlocksOf(std::min(length, tokens - begin)));
+    auto rows = static_cast<std::size_t>(engine::kMostLogitRows);
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      const auto part = std::span(ids).subspan(i * static_cast<std::size_t>(length)).first(SizeOf(i, length));
+      const std::size_t wanted = std::min(rows, part.size());
+      rows -= wanted;
+      slices.push_back({part, 0, blocks[i], part.size() - wanted});
+    }
+  }
+
+  std::size_t SizeOf(std::size_t slice, int length) const {
+    const std::size_t begin = slice * static_cast<std::size_t>(length);
+    return std::min(static_cast<std::size_t>(length), ids.size() - begin);
+  }
+
+  std::vector<engine::BlockId> BlocksOf(int tokens) {
+    std::vector<engine::BlockId> own(static_cast<std::size_t>((tokens - 1) / engine::kBlockTokens + 1));
+    for (engine::BlockId& block : own) block = block_count++;
+    return own;
+  }
+
+  std::vector<std::int32_t> ids;
+  engine::BlockId block_count = 0;
+  std::vector<std::vector<engine::BlockId>> blocks;  // of each slice
+  std::vector<engine::Slice> slices;
+};
+
 // What the largest step takes beside weights and cache, seen by taking one.
 Bytes MeasureStep(Loading& loading, engine::Decoder& decoder) {
-  const int tokens = std::min(loading.start.batch_max_tokens, decoder.max_positions());
-  std::vector<engine::BlockId> blocks(static_cast<std::size_t>((tokens - 1) / engine::kBlockTokens + 1));
-  for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i] = static_cast<engine::BlockId>(i);
-  const Status made = decoder.AllocateCache(static_cast<std::int64_t>(blocks.size()));
+  const LargestStep step(loading.start.batch_max_tokens, decoder);
+  const Status made = decoder.AllocateCache(step.block_count);
   if (!made) FailMemory(loading, made.error());
-  std::vector<std::int32_t> ids(static_cast<std::size_t>(tokens));
-  for (int i = 0; i < tokens; ++i) ids[static_cast<std::size_t>(i)] = i % decoder.vocab_size();
-  const auto silent = static_cast<std::size_t>(tokens - std::min(tokens, engine::kMostLogitRows));
-  const engine::Slice slice{ids, 0, blocks, silent};
   const std::uint64_t before = loading.budget.taken();
   loading.budget.Mark();
   std::span<const float> logits;
-  const Status done = decoder.Forward({&slice, 1}, logits);
+  const Status done = decoder.Forward(step.slices, logits);
   if (!done) FailMemory(loading, done.error());
   return Bytes{loading.budget.peak_since_mark() - before};
 }
@@ -122,9 +159,21 @@ engine::CachePlan MakeCache(Loading& loading, engine::Decoder& decoder) {
   return *plan;
 }
 
-std::string Fingerprint(const protocol::StartMessage& start) {
-  const std::string all = std::string(BERTH_VERSION) + "\n" + engine::TorchVersion() + "\n" + start.source + "\n" +
-                          start.llm->dtype;
+// Whatever may change what equal seeds make: the program and the instructions it computes with, the model's files, the
+// plan's settings.
+std::string Fingerprint(const protocol::StartMessage& start, const engine::CachePlan& cache) {
+  std::string all = std::string(BERTH_VERSION) + "\n" + kernels::cpu::SupportedIsas().isas[0]->name + "\n" +
+                    start.source + "\n" + start.llm->dtype + "\n" + std::to_string(cache.context) + "\n" +
+                    start.llm->chat_template + "\n" + start.llm->generation_defaults;
+  std::vector<std::string> files;
+  std::error_code unread;
+  for (const auto& file : std::filesystem::directory_iterator(start.source, unread)) {
+    const auto size = file.is_regular_file(unread) ? file.file_size(unread) : 0;
+    const auto written = file.last_write_time(unread).time_since_epoch().count();
+    files.push_back(file.path().filename().string() + " " + std::to_string(size) + " " + std::to_string(written));
+  }
+  std::ranges::sort(files);
+  for (const std::string& file : files) all += "\n" + file;
   char text[32];
   std::snprintf(text, sizeof text, "fp_%016zx", std::hash<std::string>()(all));
   return text;
@@ -137,18 +186,24 @@ GenerationFacts FactsOf(const protocol::StartMessage& start, const engine::Decod
   facts.max_tokens = static_cast<int>(cache.context);
   facts.vocab_size = decoder.vocab_size();
   facts.defaults = DefaultsOf(*start.llm, config);
-  facts.fingerprint = Fingerprint(start);
+  if (start.llm->generation_defaults != "openai") {
+    facts.default_max_tokens = std::min(config.max_new_tokens.value_or(0), cache.context);
+    facts.default_max_length = config.max_length.value_or(0);
+    facts.default_min_tokens = std::min(config.min_new_tokens.value_or(0), cache.context);
+    facts.default_stops = config.stop_strings;
+  }
+  facts.fingerprint = Fingerprint(start, cache);
   return facts;
 }
 
 engine::GeneratorOptions OptionsOf(Loading& loading, const engine::CachePlan& cache, const text::Tokenizer& tokenizer,
-                                   const checkpoint::GenerationConfig& config) {
+                                   std::vector<std::int32_t> ends) {
   engine::GeneratorOptions options;
   options.context = cache.context;
   options.max_sequences = loading.start.llm->max_sequences;
   options.step_tokens = loading.start.batch_max_tokens;
   options.prefix_cache = loading.start.llm->prefix_cache;
-  options.eos = config.eos;
+  options.eos = std::move(ends);
   options.sampled_vocab = static_cast<int>(tokenizer.vocab_size());
   options.prepare_thread = [threads = loading.start.threads] { engine::SetComputeThreads(threads); };
   options.after_step = [&loading](const Status& done) { loading.After(done); };
@@ -171,7 +226,8 @@ class LlmWorker : public LoadedModel {
         config_(ReadGenerationConfig(loading)),
         cache_(MakeCache(loading, *decoder_)),
         facts_(FactsOf(loading.start, *decoder_, cache_, config_)),
-        generator_(*decoder_, *tokenizer_, OptionsOf(loading, cache_, *tokenizer_, config_), loading.metrics),
+        generator_(*decoder_, *tokenizer_, OptionsOf(loading, cache_, *tokenizer_, EndsOf(config_, template_, *tokenizer_)),
+                   loading.metrics),
         service_{loading.service, facts_, *tokenizer_, Renderer(template_),
                  [this](std::shared_ptr<engine::GenerationJob> job) { generator_.Submit(std::move(job)); },
                  [this](engine::GenerationJob& job) { generator_.Cancel(job); }} {}

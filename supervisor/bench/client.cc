@@ -34,6 +34,7 @@ struct Reader {
   TimePoint since;
   std::string bytes = {};  // arrived, not consumed
   bool keep_alive = false;
+  bool any = false;  // something of the reply came
 
   asio::awaitable<bool> More() {
     const std::size_t had = bytes.size();
@@ -42,6 +43,7 @@ struct Reader {
     const auto room = asio::buffer(bytes.data() + had, kReadBytes);
     const std::size_t got = co_await socket.async_read_some(room, asio::redirect_error(asio::use_awaitable, error));
     bytes.resize(had + got);
+    any |= got > 0;
     co_return got > 0;
   }
 
@@ -123,24 +125,36 @@ asio::awaitable<Client::Socket> Client::Connection() {
   co_return socket;
 }
 
+asio::awaitable<Sample> Client::Exchange(std::string bytes, TimePoint since) {
+  while (true) {
+    const bool kept = !idle_.empty();
+    Socket socket = co_await Connection();
+    Reader reader{socket, since};
+    const auto buffer = asio::buffer(bytes);
+    boost::system::error_code unwritten;
+    co_await asio::async_write(socket, buffer, asio::redirect_error(asio::use_awaitable, unwritten));
+    if (!unwritten) {
+      Sample sample = co_await reader.Reply();
+      if (reader.keep_alive) idle_.push_back(std::move(socket));
+      if (!kept || reader.any) co_return sample;
+    } else if (!kept) {
+      co_return Failed(unwritten.message(), since);
+    }
+    // The server has closed a connection that it kept for a while: that is no failure of its own.
+  }
+}
+
 asio::awaitable<Sample> Client::Send(std::string path, std::string body, TimePoint since, Duration limit) {
   const TimePoint deadline = Clock::now() + limit;
+  std::string bytes = "POST " + target_.base + path + " HTTP/1.1\r\nHost: " + target_.host + ":" + target_.port +
+                      "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+  if (!api_key_.empty()) bytes += "Authorization: Bearer " + api_key_ + "\r\n";
+  bytes += "\r\n" + body;
   std::string why;
   try {
-    auto connecting = WithDeadline(Connection(), deadline);
-    std::optional<Socket> socket = co_await std::move(connecting);
-    if (!socket) co_return Failed("no connection in time", since);
-    std::string head = "POST " + target_.base + path + " HTTP/1.1\r\nHost: " + target_.host + ":" + target_.port +
-                       "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
-    if (!api_key_.empty()) head += "Authorization: Bearer " + api_key_ + "\r\n";
-    const std::string bytes = head + "\r\n" + body;
-    const auto buffer = asio::buffer(bytes);
-    co_await asio::async_write(*socket, buffer, asio::use_awaitable);
-    Reader reader{*socket, since};
-    auto reading = WithDeadline(reader.Reply(), deadline);
-    std::optional<Sample> sample = co_await std::move(reading);
+    auto exchange = WithDeadline(Exchange(std::move(bytes), since), deadline);
+    auto sample = co_await std::move(exchange);
     if (!sample) co_return Failed("no end within the time limit", since);
-    if (reader.keep_alive) idle_.push_back(std::move(*socket));
     co_return std::move(*sample);
   } catch (const boost::system::system_error& error) {
     why = error.code().message();

@@ -33,6 +33,8 @@ class Client {
  private:
   using Socket = boost::asio::ip::tcp::socket;
   boost::asio::awaitable<Socket> Connection();
+  // Writes a request and reads its reply; again on another connection where a kept one turns out to be closed.
+  boost::asio::awaitable<Sample> Exchange(std::string bytes, TimePoint since);
 
   const Target target_;
   const std::string api_key_;

@@ -53,9 +53,8 @@ Bytes Cache(const DecoderConfig& config, checkpoint::Dtype kept, const config::L
   return checkpoint::CacheBlockBytes(config, kept, blocks * checkpoint::kCacheBlockTokens);
 }
 
-// As the worker measures them: a step of one sequence, with all rows of logits that a step may have.
-Bytes Activations(const DecoderConfig& config, int max_tokens) {
-  const std::int64_t tokens = std::min<std::int64_t>(max_tokens, config.positions);
+// As the worker measures them: the largest step, with all rows of logits that a step may have.
+Bytes Activations(const DecoderConfig& config, std::int64_t tokens) {
   return checkpoint::PeakActivations(config, tokens, std::min(tokens, checkpoint::kDecoderLogitRows));
 }
 

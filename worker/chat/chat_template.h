@@ -34,6 +34,8 @@ class ChatTemplate {
   static Result<ChatTemplate> Load(const std::filesystem::path& dir, const std::filesystem::path& plan_file = {});
 
   bool present() const;  // false: the model has no chat template, and Render() says so
+  // tokenizer_config.json's "eos_token"; empty where it says none.
+  std::string eos_token() const { return special_tokens_.value("eos_token", ""); }
   const std::string& source() const { return source_; }  // the file it came from, for logs; empty where absent
 
   // `now` is the clock of strftime_now(), in local time. Before rendering: a tool call's `arguments` become an object when

@@ -112,6 +112,10 @@ void ReadSizes(JsonFields& fields, const FamilyRow& row, DecoderConfig& config) 
     fields.Fail("heads of " + std::to_string(config.head_size) + " components (hidden_size / num_attention_heads) are "
                 "not supported; at most " + std::to_string(kHeadLimit));
   }
+  if (config.query_size() > kWidthLimit) {
+    fields.Fail(std::to_string(config.heads) + " heads of " + std::to_string(config.head_size) +
+                " components are together wider than " + std::to_string(kWidthLimit));
+  }
 }
 
 void ReadBiases(JsonFields& fields, const FamilyRow& row, DecoderConfig& config) {

@@ -17,7 +17,8 @@ struct Neutral {
   std::string_view key;
   double value;
 };
-constexpr std::array<Neutral, 10> kNeutral = {{{"num_beams", 1},
+constexpr std::array<Neutral, 11> kNeutral = {{{"num_beams", 1},
+                                               {"min_length", 0},
                                                {"num_beam_groups", 1},
                                                {"diversity_penalty", 0},
                                                {"penalty_alpha", 0},
@@ -27,6 +28,8 @@ constexpr std::array<Neutral, 10> kNeutral = {{{"num_beams", 1},
                                                {"epsilon_cutoff", 0},
                                                {"eta_cutoff", 0},
                                                {"guidance_scale", 1}}};
+constexpr std::size_t kMostStops = 16;
+constexpr std::size_t kLongestStop = 1024;
 constexpr std::array<std::string_view, 9> kRefused = {
     "bad_words_ids",  "force_words_ids",     "constraints",         "forced_bos_token_id", "forced_eos_token_id",
     "sequence_bias",  "suppress_tokens",     "begin_suppress_tokens", "exponential_decay_length_penalty"};
@@ -54,6 +57,21 @@ std::optional<std::int64_t> Integer(JsonFields& fields, std::string_view key, st
   return fields.Integer(key, least, std::int64_t{1} << 30);
 }
 
+void ReadStopStrings(JsonFields& fields, GenerationConfig& generation) {
+  const auto* found = fields.Find("stop_strings");
+  if (found == nullptr) return;
+  const nlohmann::json list = found->is_array() ? *found : nlohmann::json::array({*found});
+  for (const auto& each : list) {
+    const bool usable = each.is_string() && !each.get_ref<const std::string&>().empty() &&
+                        each.get_ref<const std::string&>().size() <= kLongestStop;
+    if (!usable || list.size() > kMostStops) {
+      return fields.Fail("\"stop_strings\" must be at most " + std::to_string(kMostStops) + " strings of 1 to " +
+                         std::to_string(kLongestStop) + " bytes");
+    }
+    generation.stop_strings.push_back(each.get<std::string>());
+  }
+}
+
 void ReadSampling(JsonFields& fields, GenerationConfig& generation) {
   if (fields.Find("do_sample") != nullptr) generation.do_sample = fields.Bool("do_sample");
   generation.temperature = Number(fields, "temperature", 0, 100);
@@ -63,6 +81,9 @@ void ReadSampling(JsonFields& fields, GenerationConfig& generation) {
   generation.repetition_penalty = Number(fields, "repetition_penalty", 1e-3, 100);
   generation.top_k = Integer(fields, "top_k", 0);
   generation.max_new_tokens = Integer(fields, "max_new_tokens", 1);
+  generation.min_new_tokens = Integer(fields, "min_new_tokens", 0);
+  generation.max_length = Integer(fields, "max_length", 1);
+  ReadStopStrings(fields, generation);
 }
 
 }  // namespace

@@ -21,7 +21,9 @@ struct GenerationConfig {
   std::optional<bool> do_sample;  // false: greedy, whatever the others say
   std::optional<double> temperature, top_p, min_p, typical_p, repetition_penalty;
   std::optional<std::int64_t> top_k;           // 0: all
-  std::optional<std::int64_t> max_new_tokens;
+  std::optional<std::int64_t> max_new_tokens, min_new_tokens;
+  std::optional<std::int64_t> max_length;      // of prompt and answer
+  std::vector<std::string> stop_strings;
 };
 
 // `name` is what messages call the file; `config` is the same model's. Errors: a wrong type, a number out of range, an id

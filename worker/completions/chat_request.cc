@@ -156,10 +156,7 @@ void ReadMaxTokens(BodyFields& fields, const GenerationFacts& model, ChatRequest
   const auto newer = fields.Integer("max_completion_tokens", 1, model.max_tokens);
   request.max_tokens = newer ? newer : older;
   if (newer) request.max_tokens_key = "max_completion_tokens";
-  if (request.max_tokens && request.stopping.min_tokens > *request.max_tokens) {
-    fields.Fail("min_tokens", "'min_tokens' is " + std::to_string(request.stopping.min_tokens) + ", more than '" +
-                                  request.max_tokens_key + "', which is " + std::to_string(*request.max_tokens) + ".");
-  }
+  if (request.max_tokens) CheckMinTokens(fields, request, *request.max_tokens);
 }
 
 // Text is all that a model here says.
@@ -175,7 +172,14 @@ void RefuseFields(BodyFields& fields) {
   }
   for (const char* key : {"audio", "web_search_options"}) RefuseField(fields, key, "the model has nothing like it");
   RefuseField(fields, "echo", "messages do not come back; use /v1/completions");
-  RefuseField(fields, "chat_template", "the plan says which template a model has");
+}
+
+// What chooses among several has its place in /v1/completions.
+void CheckBestOf(BodyFields& fields, const ChatRequest& request) {
+  const auto best_of = fields.Integer("best_of", 1, kMostChoices);
+  if (!best_of || *best_of == request.n) return;
+  fields.Fail("best_of", "'best_of' is not supported here: ask for 'n' choices, or use /v1/completions.",
+              "unsupported_parameter");
 }
 
 chat::Json Take(chat::Json& body, const char* key) {
@@ -192,6 +196,7 @@ Conversation ReadConversation(BodyFields& fields, std::string_view text) {
     fields.Fail("messages", "'messages' is required.", "missing_required_parameter");
     return conversation;
   }
+  RefuseField(fields, "chat_template", "the plan says which template a model has");
   MessageChecker(fields).Check(*messages);
   CheckTools(fields);
   const bool shows_tools = ReadToolChoice(fields);
@@ -220,6 +225,7 @@ Parsed<ChatRequest> ParseChat(const json& body, std::string_view text, const Gen
   ReadLogprobs(fields, request);
   request.add_special_tokens = fields.Bool("add_special_tokens", false);
   ReadModalities(fields);
+  CheckBestOf(fields, request);
   RefuseFields(fields);
   request.conversation = ReadConversation(fields, text);
   if (!fields.ok()) return fields.error();

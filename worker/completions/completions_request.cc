@@ -85,11 +85,8 @@ void ReadBestOf(BodyFields& fields, CompletionsRequest& request) {
 
 void ReadMaxTokens(BodyFields& fields, const GenerationFacts& model, CompletionsRequest& request) {
   request.max_tokens = fields.Integer("max_tokens", request.echo ? 0 : 1, model.max_tokens);
-  const std::int64_t most = request.max_tokens.value_or(kDefaultMaxTokens);
-  if (request.stopping.min_tokens > most) {
-    fields.Fail("min_tokens", "'min_tokens' is " + std::to_string(request.stopping.min_tokens) +
-                                  ", more than 'max_tokens', which is " + std::to_string(most) + ".");
-  }
+  const std::int64_t unasked = model.default_max_tokens > 0 ? model.default_max_tokens : kDefaultMaxTokens;
+  CheckMinTokens(fields, request, request.max_tokens.value_or(unasked));
 }
 
 void CheckSequences(BodyFields& fields, const CompletionsRequest& request) {

@@ -32,7 +32,8 @@ constexpr NumberRow kNumbers[] = {
 constexpr const char* kGuided[] = {"guided_json", "guided_regex", "guided_choice", "guided_grammar",
                                    "structured_outputs", "grammar", "json_schema"};
 constexpr const char* kRefused[] = {"use_beam_search", "bad_words", "allowed_token_ids", "prompt_logprobs",
-                                    "logits_processors", "truncate_prompt_tokens"};
+                                    "logits_processors", "truncate_prompt_tokens", "return_tokens_as_token_ids",
+                                    "return_token_ids"};
 constexpr const char* kWithoutEffect[] = {"user",         "store",            "metadata",          "service_tier",
                                           "timeout_ms",   "prompt_cache_key", "safety_identifier", "priority",
                                           "keep_alive",   "request_id"};
@@ -116,7 +117,9 @@ void ReadStopIds(BodyFields& fields, const GenerationFacts& model, GenerationReq
 void ReadStopping(BodyFields& fields, const GenerationFacts& model, GenerationRequest& request) {
   ReadStop(fields, request);
   ReadStopIds(fields, model, request);
-  request.stopping.min_tokens = fields.Integer("min_tokens", 0, model.max_tokens).value_or(0);
+  request.stopping.stop.insert(request.stopping.stop.end(), model.default_stops.begin(), model.default_stops.end());
+  const auto min_tokens = fields.Integer("min_tokens", 0, model.max_tokens);
+  request.stopping.min_tokens = min_tokens.value_or(model.default_min_tokens);
   request.stopping.ignore_eos = fields.Bool("ignore_eos", false);
   request.stopping.include_stop = fields.Bool("include_stop_str_in_output", false);
 }
@@ -155,9 +158,19 @@ void ReadResponseFormat(BodyFields& fields) {
               known ? "unsupported_value" : "");
 }
 
+void ReadSalt(BodyFields& fields, GenerationRequest& request) {
+  request.cache_salt = fields.String("cache_salt").value_or("");
+  if (request.cache_salt.size() <= kMostSaltBytes) return;
+  fields.Fail("cache_salt", "'cache_salt' has " + std::to_string(request.cache_salt.size()) + " bytes; at most " +
+                                std::to_string(kMostSaltBytes) + " are allowed.");
+}
+
 void RefuseFields(BodyFields& fields) {
   for (const char* key : kGuided) RefuseField(fields, key, "structured output is not supported yet");
   for (const char* key : kRefused) RefuseField(fields, key, "this server has nothing like it");
+  if (!fields.Bool("spaces_between_special_tokens", true)) {
+    fields.Fail("spaces_between_special_tokens", "'spaces_between_special_tokens' must be true.", "unsupported_parameter");
+  }
   for (const char* key : kWithoutEffect) fields.Find(key);
 }
 
@@ -181,6 +194,15 @@ void RefuseField(BodyFields& fields, const std::string& key, const std::string& 
   if (!off) fields.Fail(key, "'" + key + "' is not supported: " + why + ".", "unsupported_parameter");
 }
 
+void CheckMinTokens(BodyFields& fields, GenerationRequest& request, std::int64_t most) {
+  std::int64_t& least = request.stopping.min_tokens;
+  if (least > most && fields.Find("min_tokens") != nullptr) {
+    fields.Fail("min_tokens", "'min_tokens' is " + std::to_string(least) + ", more than '" + request.max_tokens_key +
+                                  "', which is " + std::to_string(most) + ".");
+  }
+  least = std::min(least, most);  // the model's own default gives way
+}
+
 void ReadGeneration(BodyFields& fields, const GenerationFacts& model, GenerationRequest& request) {
   request.model = fields.String("model").value_or("");
   request.n = static_cast<int>(fields.Integer("n", 1, kMostChoices).value_or(1));
@@ -190,7 +212,7 @@ void ReadGeneration(BodyFields& fields, const GenerationFacts& model, Generation
   ReadStream(fields, request);
   ReadResponseFormat(fields);
   request.skip_special_tokens = fields.Bool("skip_special_tokens", true);
-  request.cache_salt = fields.String("cache_salt").value_or("");
+  ReadSalt(fields, request);
   RefuseFields(fields);
 }
 

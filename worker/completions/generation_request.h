@@ -22,6 +22,7 @@ inline constexpr int kMostChoices = 128;       // `n`
 inline constexpr int kMostSequences = 1024;    // choices of all prompts of a request
 inline constexpr std::size_t kMostStops = 4;
 inline constexpr std::size_t kMostStopBytes = 1024;
+inline constexpr std::size_t kMostSaltBytes = 256;
 inline constexpr std::size_t kMostStopIds = 256;
 
 struct GenerationRequest {
@@ -43,6 +44,9 @@ struct GenerationRequest {
 
 // All of it but max_tokens, logprobs and best_of, which the two APIs spell differently.
 void ReadGeneration(BodyFields& fields, const GenerationFacts& model, GenerationRequest& request);
+
+// A 400 for a 'min_tokens' above `most`, which a request or its API's default has.
+void CheckMinTokens(BodyFields& fields, GenerationRequest& request, std::int64_t most);
 
 // A parameter that would change the reply and is not supported: a 400 that says so, unless it is off.
 void RefuseField(BodyFields& fields, const std::string& key, const std::string& why);

@@ -12,14 +12,20 @@ constexpr std::string_view kBlanks = " \t\n\r\f\v";
 class Room {
  public:
   Room(const GenerationRequest& request, const GenerationFacts& model, std::string what, std::int64_t fallback)
-      : request_(request), context_(model.max_tokens), what_(std::move(what)), fallback_(fallback) {}
+      : request_(request),
+        context_(model.max_tokens),
+        what_(std::move(what)),
+        fallback_(model.default_max_tokens > 0 ? model.default_max_tokens : fallback),
+        length_(model.default_max_length) {}
 
   // What is not asked for is what fits. `fallback` 0: all of it.
   Parsed<std::int64_t> Behind(std::size_t tokens, const std::string& param) const {
     const std::int64_t room = context_ - static_cast<std::int64_t>(tokens);
     const std::int64_t asked = std::max<std::int64_t>(request_.max_tokens.value_or(1), 1);
     if (asked > room) return TooLong(tokens, param);
-    const std::int64_t unasked = fallback_ > 0 ? std::min(fallback_, room) : room;
+    std::int64_t unasked = fallback_ > 0 ? std::min(fallback_, room) : room;
+    const std::int64_t behind = length_ - static_cast<std::int64_t>(tokens);
+    if (length_ > 0 && fallback_ == 0) unasked = std::clamp<std::int64_t>(behind, 1, unasked);
     return Parsed<std::int64_t>(boost::system::in_place_value, request_.max_tokens ? asked : unasked);
   }
 
@@ -40,6 +46,7 @@ class Room {
   const std::int64_t context_;
   const std::string what_;
   const std::int64_t fallback_;
+  const std::int64_t length_;
 };
 
 std::vector<std::int32_t> TokensOf(const std::variant<std::string, PromptTokens>& prompt, bool special,
@@ -54,14 +61,14 @@ std::string_view Stripped(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
-// A content that is a list of parts is their text.
+// Of a content that is a list of parts the last text.
 std::string TextOf(const chat::Json& message) {
   const auto content = message.find("content");
   if (content == message.end()) return {};
   if (content->is_string()) return content->get<std::string>();
   std::string text;
   if (!content->is_array()) return text;
-  for (const auto& part : *content) text += part.value("text", std::string());
+  for (const auto& part : *content) text = part.value("text", text);
   return text;
 }
 
@@ -80,7 +87,7 @@ Parsed<Prompts> PromptsOf(const CompletionsRequest& request, const GenerationSer
     if (ids.empty()) return ApiError{.message = "'" + param + "' has no tokens; give the model something to go on from.", .param = param};
     const auto behind = room.Behind(ids.size(), param);
     if (!behind) return behind.error();
-    prompts.max_tokens = i == 0 ? *behind : std::min(prompts.max_tokens, *behind);
+    prompts.max_tokens = std::max(prompts.max_tokens, *behind);  // each is bounded by the context, too
     prompts.total += ids.size();
     prompts.ids.push_back(std::move(ids));
   }

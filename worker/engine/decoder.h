@@ -46,11 +46,12 @@ class Decoder {
   virtual ~Decoder() = default;
 
   // Computes the slices, which belong to different sequences. `logits` gets one row for each token whose logits are
-  // wanted, in the order of the slices: float32 [rows, vocab_size()], raw, valid until the next call. In float32 a
+  // wanted, in the order of the slices: float32 [rows, vocab_size()], raw, valid until the next call; not looked at: damaged weights, or
+  // such as were never trained, give rows that are not finite. In float32 a
   // row is bitwise the same whatever runs beside it, however its sequence was cut into slices, and whichever blocks
   // it has. Errors: kInvalid (an id, a position, a block, a number of rows out of range), kUnavailable (the budget
   // refused memory; the cache is as before, but for the slices' own positions), kExhausted (the machine has no
-  // memory), kInternal (logits that are no finite numbers).
+  // memory).
   virtual Status Forward(std::span<const Slice> slices, std::span<const float>& logits) = 0;
 
   // (Re)makes the cache of `blocks` blocks, whose contents are then undefined. Between passes. Errors: kExhausted.

@@ -5,7 +5,10 @@
 #include <iterator>
 #include <random>
 #include <set>
+#include <stdexcept>
 #include <utility>
+
+#include "worker/generation/logprobs.h"
 
 namespace berth::engine {
 namespace {
@@ -184,6 +187,9 @@ void LiveJobs::EvaluatePiece(Entry& entry, const Piece& piece, std::span<const f
   Choice& choice = *entry.choices[sequence.index];
   CountPrompt(entry, sequence);
   if (rows.empty()) return;
+  if (!AllFinite(rows)) {  // another request's may well be: a token that was never trained, an overflow
+    throw std::runtime_error("the model's output for this prompt is not a finite number");
+  }
   Delta delta = choice.Take(piece, rows, decoder_.vocab_size());
   if (!delta.tokens.empty() && !delta.tokens.back().of_prompt) {
     CountToken(entry, sequence.index, now);

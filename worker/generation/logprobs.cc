@@ -17,6 +17,13 @@ double LogSumExp(std::span<const float> logits) {
 
 }  // namespace
 
+// x · 0 is 0 for finite numbers and NaN for others: a loop without branches.
+bool AllFinite(std::span<const float> logits) {
+  bool all = true;
+  for (const float x : logits) all &= x * 0.0F == 0.0F;
+  return all;
+}
+
 TokenLogprobs LogprobsOf(std::span<const float> logits, std::int32_t id, int top, int sampled_vocab) {
   const double total = LogSumExp(logits);
   const auto logprob = [&](std::size_t of) { return static_cast<float>(logits[of] - total); };

@@ -10,6 +10,9 @@
 
 namespace berth::engine {
 
+// Whether a row of logits is one to draw from: no infinity and no NaN in it.
+bool AllFinite(std::span<const float> logits);
+
 // The logprob of `id`, and the `top` best ones among the ids below `sampled_vocab`, best first, the lower id first
 // among equals. `logits`: float32 [vocab], finite.
 struct TokenLogprobs {

@@ -70,7 +70,8 @@ int Scheduler::DecodeLimit() const {
   int tokens = limits_.step_tokens, rows = limits_.logit_rows;
   const auto has_prompt = [](const Sequence* each) { return each->pending() > 1; };
   const auto wants_rows = [](const Sequence* each) { return each->pending() > 1 && each->prompt_rows; };
-  if (std::ranges::any_of(running_, has_prompt)) {
+  const bool may_start = waiting() > 0 && running() < limits_.max_sequences && pool_.available() > running();
+  if (may_start || std::ranges::any_of(running_, has_prompt)) {
     tokens -= std::max(1, tokens / kPromptShare);
     rows -= std::ranges::any_of(running_, wants_rows) ? std::max(1, rows / kPromptShare) : 1;
   }

@@ -3,7 +3,8 @@
 //
 //  - Every sequence that decodes has one token in the step; what is left of the step's tokens goes to prompts, the
 //    oldest first, in chunks (Agrawal et al. 2023, "Sarathi"), so that a long prompt delays nobody's next token by
-//    more than a step. While prompts wait, a quarter of the step is theirs, whoever decodes.
+//    more than a step. While prompts wait, started or not, a quarter of the step is theirs, whoever decodes:
+//    those that decode then take turns.
 //  - A sequence starts when its tokens so far have blocks, and every running one could still take one more. It is
 //    then the youngest. Who was preempted starts first; then whose job has the fewest sequences under way, then whose
 //    job came first: a job of many choices or prompts holds up nobody, and nobody holds it up for ever. Nobody who
@@ -72,7 +73,7 @@ class Scheduler {
  public:
   struct Limits {
     int max_sequences = 64;
-    int step_tokens = 512;
+    int step_tokens = 512;             // at least 2
     int logit_rows = kMostLogitRows;  // of a step, at least 2
   };
   // `pool` outlives this. Nobody adds a sequence that can become longer than the pool.

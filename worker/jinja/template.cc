@@ -25,7 +25,7 @@ Result<Template> Template::Parse(std::string_view source, std::string name) {
   int line = 1;
   try {
     auto ast = std::make_shared<const Ast>(jinja::Parse(source, line));
-    return Template(std::move(ast), std::move(name));
+    return Template(std::move(ast), name.substr(name.rfind('/') + 1));
   } catch (const TemplateError& error) {
     return ErrorAt(ErrorKind::kInvalid, name, line, error.message);
   }

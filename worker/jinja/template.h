@@ -24,12 +24,12 @@ class Template {
   // Errors, kInvalid: "NAME, line N: what is wrong". `name` is what they call the template: usually its file.
   static Result<Template> Parse(std::string_view source, std::string name);
 
-  // `variables`: an object. `now`: what strftime_now() tells. Errors, kInvalid, with the line: what the template raises,
+  // `variables`: an object. Whoever sent them reads the errors: they say the last part of the name alone, not where on the
+  // machine the file is. `now`: what strftime_now() tells. Errors, kInvalid, with the line: what the template raises,
   // an operation that Python refuses, too; kExhausted where a limit was met.
   Result<std::string> Render(const nlohmann::ordered_json& variables, const std::tm& now, const Limits& limits = {}) const;
 
   const Ast& ast() const { return *ast_; }
-  const std::string& name() const { return name_; }
 
  private:
   Template(std::shared_ptr<const Ast> ast, std::string name) : ast_(std::move(ast)), name_(std::move(name)) {}

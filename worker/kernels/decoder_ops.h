@@ -95,9 +95,6 @@ class DecoderOps {
 
   // gate = silu(gate) · up, [count].
   virtual void SiluMul(float* gate, const float* up, std::int64_t count) = 0;
-
-  // Whether all of x [count] are finite numbers.
-  virtual bool AllFinite(const float* x, std::int64_t count) = 0;
 };
 
 }  // namespace berth::kernels

@@ -174,6 +174,7 @@ TEST(ParseDecoderConfig, RefusesByName) {
     {{{"hidden_size", 65}}, "hidden_size 65 is not a multiple of num_attention_heads 8, and there is no head_dim"},
     {{{"hidden_size", 8192}}, "heads of 1024 components"},
     {{{"head_dim", 513}}, "\"head_dim\""},
+    {{{"num_attention_heads", 1 << 18}, {"head_dim", 512}}, "are together wider than 262144"},
     {{{"attention_bias", "yes"}}, "\"attention_bias\""},
     {{{"sliding_window", 100}}, "sliding_window is not supported: LlamaForCausalLM has none"},
     {{{"use_sliding_window", true}}, "sliding_window is not supported: LlamaForCausalLM has none"},
@@ -245,7 +246,8 @@ TEST(ParseGenerationConfig, EndTokensAreThoseOfBothFiles) {
 
 TEST(ParseGenerationConfig, SamplingIsWhatThePublisherSays) {
   const auto generation = Generation(R"({"do_sample": true, "temperature": 0.7, "top_p": 0.8, "top_k": 20, "min_p": 0.05,
-    "typical_p": 1.0, "repetition_penalty": 1.05, "max_new_tokens": 2048, "transformers_version": "4.37.0",
+    "typical_p": 1.0, "repetition_penalty": 1.05, "max_new_tokens": 2048,
+    "min_new_tokens": 2, "max_length": 4096, "min_length": 0, "stop_strings": ["###", "User:"], "transformers_version": "4.37.0",
     "num_beams": 1, "pad_token_id": 0})");
   EXPECT_EQ(generation.do_sample, true);
   EXPECT_EQ(generation.temperature, 0.7);
@@ -255,6 +257,10 @@ TEST(ParseGenerationConfig, SamplingIsWhatThePublisherSays) {
   EXPECT_EQ(generation.typical_p, 1.0);
   EXPECT_EQ(generation.repetition_penalty, 1.05);
   EXPECT_EQ(generation.max_new_tokens, 2048);
+  EXPECT_EQ(generation.min_new_tokens, 2);
+  EXPECT_EQ(generation.max_length, 4096);
+  EXPECT_THAT(generation.stop_strings, ElementsAre("###", "User:"));
+  EXPECT_THAT(Generation(R"({"stop_strings": "###"})").stop_strings, ElementsAre("###"));
   EXPECT_FALSE(Generation("{}").temperature);
 }
 
@@ -267,6 +273,9 @@ TEST(ParseGenerationConfig, RefusesByName) {
            {R"({"temperature": -1})", "\"temperature\""},
            {R"({"top_p": 1.5})", "\"top_p\""},
            {R"({"top_k": 2.5})", "\"top_k\""},
+           {R"({"min_length": 5})", "min_length 5 is not supported"},
+           {R"({"stop_strings": [""]})", "\"stop_strings\""},
+           {R"({"stop_strings": [5]})", "\"stop_strings\""},
            {R"({"eos_token_id": 5000})", "\"eos_token_id\" holds 5000"},
            {R"([])", "an object"}}) {
     const auto parsed = ParseGenerationConfig(json::parse(text), "/m/generation_config.json", Read(Llama()));

@@ -273,6 +273,38 @@ TEST_F(GenerationRoute, ChoicesOfAllPromptsAreNumberedThrough) {
   EXPECT_EQ(last->stopping.max_tokens, 3);
 }
 
+TEST_F(GenerationRoute, ALongPromptDoesNotShortenTheOthersAnswers) {
+  Whole("/v1/completions", R"({"prompt":[[5,5,5,5,5,5,5,5,5,5,5,5,5,5,5,5,5,5,5,5,5,5,5,5,5,5,5,5,5],[5]]})");
+  EXPECT_EQ(last->stopping.max_tokens, 16) << "29 of 32 tokens leave 3: that choice's own bound is the context";
+}
+
+TEST_F(GenerationRoute, WhatARequestLeavesOutIsAsThePublisherSays) {
+  facts.default_max_tokens = 7;
+  facts.default_min_tokens = 5;
+  facts.default_stops = {"###"};
+  Whole("/v1/chat/completions", kHello);
+  EXPECT_EQ(last->stopping.max_tokens, 7);
+  EXPECT_EQ(last->stopping.min_tokens, 5);
+  EXPECT_EQ(last->stopping.stop, std::vector<std::string>{"###"});
+  Whole("/v1/chat/completions", Chat(R"("max_tokens":3,"stop":"x")"));
+  EXPECT_EQ(last->stopping.max_tokens, 3);
+  EXPECT_EQ(last->stopping.min_tokens, 3) << "the default gives way to what is asked for";
+  EXPECT_EQ(last->stopping.stop, (std::vector<std::string>{"x", "###"}));
+  facts.default_max_tokens = 0;
+  facts.default_max_length = 10;
+  Whole("/v1/chat/completions", kHello);
+  EXPECT_EQ(last->stopping.max_tokens, 8) << "10 with the prompt's two";
+}
+
+TEST_F(GenerationRoute, AFinalMessageOfPartsGoesOnAfterItsLastText) {
+  service.render = [](const chat::ChatRequest&) -> Result<std::string> { return std::string("hello\nworld hello world world"); };
+  const json body = Whole("/v1/chat/completions", R"({"continue_final_message":true,"messages":[
+      {"role":"user","content":"hello"},
+      {"role":"assistant","content":[{"type":"text","text":"hello"},{"type":"text","text":"world hello"}]}]})");
+  ASSERT_EQ(last->prompts.size(), 1U) << body;
+  EXPECT_EQ(last->prompts[0], (std::vector<std::int32_t>{5, 6, 5}));
+}
+
 TEST_F(GenerationRoute, ChatLogprobsHaveBytesAndAlternatives) {
   generate = [](Job& job) {
     EXPECT_EQ(job.logprobs, 2);

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -70,6 +71,7 @@ class FakeDecoder : public Decoder {
 
   std::function<void()> before_forward;  // on the compute thread
   std::function<Status()> fail;          // asked before each pass; not Ok: it fails
+  std::int32_t poison = -1;              // a token after which logits are not finite
   // Read when nothing runs.
   std::vector<int> batches;  // slices of each pass
   int most_tokens = 0;
@@ -117,7 +119,9 @@ class FakeDecoder : public Decoder {
       const std::uint64_t next = Digest(digest, slice.ids[i]);
       *slot = {digest, next, true};
       digest = next;
-      if (i >= slice.logits_from) AppendRow(digest, vocab_, rows_);
+      if (i < slice.logits_from) continue;
+      AppendRow(digest, vocab_, rows_);
+      if (slice.ids[i] == poison) rows_.back() = std::numeric_limits<float>::quiet_NaN();
     }
     return Ok();
   }

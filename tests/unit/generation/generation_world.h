@@ -112,6 +112,13 @@ inline std::vector<std::int32_t> ExpectedIds(const GenerationJob& job, std::size
   return outputs;
 }
 
+// What `ids` add to the text of the prompt.
+inline std::string TextAfter(const std::vector<std::int32_t>& prompt, const std::vector<std::int32_t>& ids, bool skip_special) {
+  std::vector<std::int32_t> all = prompt;
+  all.insert(all.end(), ids.begin(), ids.end());
+  return TestTokenizer().Decode(all, skip_special).substr(TestTokenizer().Decode(prompt, skip_special).size());
+}
+
 // The answers are those of the definitions, in ids, text and finish; without stop strings.
 inline void ExpectAnswers(const Request& request, std::int64_t context) {
   const GenerationJob& job = *request.job;
@@ -122,7 +129,7 @@ inline void ExpectAnswers(const Request& request, std::int64_t context) {
       ASSERT_EQ(answer.ids(), expected) << "prompt " << prompt << ", choice " << choice;
       std::vector<std::int32_t> text = expected;
       if (answer.tokens.back().is_end) text.pop_back();
-      ASSERT_EQ(answer.text, TestTokenizer().Decode(text, job.skip_special_tokens));
+      ASSERT_EQ(answer.text, TextAfter(job.prompts[prompt], text, job.skip_special_tokens));
       ASSERT_EQ(answer.finish, answer.tokens.back().is_end ? Delta::Finish::kStop : Delta::Finish::kLength);
     }
   }
@@ -135,6 +142,7 @@ class GeneratorTest : public testing::Test {
     decoder = std::make_unique<FakeDecoder>(blocks, kVocab);
     decoder->before_forward = before_forward;
     decoder->fail = fail;
+    decoder->poison = poison;
     options.context = std::min<std::int64_t>(options.context, blocks * kBlockTokens);
     generator = std::make_unique<Generator>(*decoder, TestTokenizer(), options, metrics);
   }
@@ -164,6 +172,7 @@ class GeneratorTest : public testing::Test {
   Metrics metrics;
   std::function<void()> before_forward;  // set before Start(), as the next
   std::function<Status()> fail;
+  std::int32_t poison = -1;
   std::unique_ptr<FakeDecoder> decoder;
   std::unique_ptr<Generator> generator;
 

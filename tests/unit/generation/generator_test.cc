@@ -330,6 +330,21 @@ TEST_F(GeneratorTest, AStepOverTheBudgetEndsItsOwnJobsAndTheNextRun) {
   ExpectNothingHeld();
 }
 
+TEST_F(GeneratorTest, LogitsThatAreNotFiniteEndTheirOwnJobAlone) {
+  poison = 60;
+  Start();
+  Request neighbour = MakeRequest({Prompt(5)}, 20), poisoned = MakeRequest({{60}}, 5);
+  neighbour.job->stopping.ignore_eos = true;
+  neighbour.job->sampling.logit_bias[60] = -100;
+  generator->Submit(neighbour.job);
+  generator->Submit(poisoned.job);
+  EXPECT_EQ(poisoned.end.get(), JobEnd::kFailed);
+  EXPECT_THAT(poisoned.job->error, HasSubstr("not a finite number"));
+  EXPECT_EQ(neighbour.end.get(), JobEnd::kDone);
+  EXPECT_EQ(neighbour.answer().tokens.size(), 20u);
+  ExpectNothingHeld();
+}
+
 TEST_F(GeneratorTest, AStepThatFailsOrThrowsEndsItsJobsAsFailed) {
   int steps = 0;
   fail = [&steps]() -> Status {

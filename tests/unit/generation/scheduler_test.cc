@@ -158,6 +158,28 @@ TEST(Scheduler, PromptsKeepAQuarterOfTheStepHoweverManyDecode) {
   for (const auto& [sequence, count] : tokens) EXPECT_GE(count, 4) << "those who decode take turns";
 }
 
+// Neither rows nor tokens of a step bound how many run together: those who decode take turns, and nobody waits until
+// another one has ended.
+TEST(Scheduler, AsManyRunAsMayHoweverFewRowsAndTokensAStepHas) {
+  for (const Scheduler::Limits limits : {Scheduler::Limits{.max_sequences = 100, .step_tokens = 512, .logit_rows = 8},
+                                         {.max_sequences = 20, .step_tokens = 4}, {.max_sequences = 3, .step_tokens = 2}}) {
+    World world(512, limits);
+    for (int i = 0; i < limits.max_sequences + 5; ++i) world.Add(static_cast<std::uint64_t>(i) + 1, Prompt(2, i % 60), 1000);
+    for (int step = 0; step < 8 * limits.max_sequences; ++step) world.Step();
+    EXPECT_EQ(world.scheduler().running(), limits.max_sequences) << limits.step_tokens << " tokens";
+    EXPECT_EQ(world.scheduler().waiting(), 5);
+  }
+}
+
+TEST(Scheduler, WhereNoBlockIsLeftTheStepIsWhollyForThoseWhoDecode) {
+  World world(16, {.max_sequences = 20, .step_tokens = 8});
+  for (std::uint64_t job = 1; job <= 12; ++job) world.Add(job, Prompt(2, static_cast<std::int32_t>(job)), 14);
+  for (int step = 0; step < 6; ++step) world.Step();
+  ASSERT_EQ(world.scheduler().running(), 8) << "each may still take a block";
+  world.Step();
+  EXPECT_EQ(world.plan.pieces.size(), 8u);
+}
+
 TEST(Scheduler, AJobOfManyChoicesDoesNotHoldUpAnother) {
   World world(64, {.max_sequences = 4});
   for (int i = 0; i < 100; ++i) world.Add(1, Prompt(2, i), 5);

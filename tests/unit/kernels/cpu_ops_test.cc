@@ -364,18 +364,5 @@ TEST_P(EachIsa, NarrowingRoundsToTheNearestAndKeepsWhatIsNoNumber) {
   EXPECT_TRUE(std::isnan(Widened(y)[8]));
 }
 
-TEST_P(EachIsa, WhatIsNoFiniteNumberIsFoundWhereverItStands) {
-  Floats x = RandomFloats(200'000, 1);
-  EXPECT_TRUE(three_->AllFinite(x.data(), 200'000));
-  for (const std::size_t place : {0, 131'072, 199'999}) {
-    for (const float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
-      const float good = std::exchange(x[place], bad);
-      EXPECT_FALSE(three_->AllFinite(x.data(), 200'000)) << place;
-      x[place] = good;
-    }
-  }
-  EXPECT_TRUE(one_->AllFinite(x.data(), 0));
-}
-
 }  // namespace
 }  // namespace berth::kernels::cpu

@@ -74,19 +74,6 @@ class CpuOps : public DecoderOps {
     });
   }
 
-  bool AllFinite(const float* x, std::int64_t count) override {
-    // x · 0 is 0 for finite numbers and NaN for others.
-    std::atomic<bool> finite{true};
-    const std::int64_t piece = 4 * kWorthSharing;
-    pool_.Run(CeilDiv(count, piece), [&](std::int64_t task, int) {
-      const std::int64_t end = std::min((task + 1) * piece, count);
-      bool all = true;
-      for (std::int64_t i = task * piece; i < end; ++i) all &= x[i] * 0.0f == 0.0f;
-      if (!all) finite.store(false, std::memory_order_relaxed);
-    });
-    return finite.load();
-  }
-
  private:
   // Rows of a little work each, in pieces that are worth a thread.
   template <class Row>
