@@ -27,6 +27,10 @@ Error NotReadable(const std::string& subject, const std::filesystem::path& path,
 }  // namespace
 
 std::optional<Error> CheckSource(const Model& model) {
+  const std::filesystem::path& chat_template = model.llm.chat_template;
+  if (!chat_template.empty() && ::access(chat_template.c_str(), R_OK) != 0) {
+    return NotReadable("model \"" + model.name + "\": chat_template " + chat_template.string(), chat_template, errno);
+  }
   const std::string subject = "model \"" + model.name + "\": source " + model.source.string();
   if (::access(model.source.c_str(), R_OK) != 0) return NotReadable(subject, model.source, errno);
   std::error_code status;

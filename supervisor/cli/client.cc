@@ -26,6 +26,7 @@ namespace {
 // Far above any honest answer; a daemon that is none must not fill the memory.
 constexpr std::size_t kMostBody = std::size_t{64} << 20;
 constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr const char* kServiceDir = "/run/berth";
 constexpr TimePoint kNever = TimePoint::max();
 
 Error NoDaemon(const std::string& socket) {
@@ -239,7 +240,10 @@ std::filesystem::path SocketPath(const std::filesystem::path& given) {
   if (!given.empty()) return given;
   const char* variable = std::getenv("BERTH_SOCKET");
   if (variable != nullptr && *variable != '\0') return variable;
-  return config::ThisHost().runtime_dir / "admin.sock";
+  const std::filesystem::path own = config::ThisHost().runtime_dir / "admin.sock";
+  // Whoever has no daemon of his own means the service's, whose folder he may not even be allowed to look into.
+  const bool has_own = ::access(own.c_str(), F_OK) == 0;
+  return !has_own && ::access(kServiceDir, F_OK) == 0 ? std::filesystem::path(kServiceDir) / "admin.sock" : own;
 }
 
 }  // namespace berth::cli

@@ -6,6 +6,7 @@
 #include "config/check.h"
 #include "supervisor/placement/estimate_kinds.h"
 #include "worker/checkpoint/decoder_config.h"
+#include "worker/checkpoint/decoder_footprint.h"
 
 namespace berth::placement {
 namespace {
@@ -96,14 +97,30 @@ LookedAt LookAtSources(config::Plan& plan, Sources which) {
   return seen;
 }
 
+std::int64_t Estimate::ContextWithin(Bytes budget) const {
+  const Bytes others = total() - kv_cache;
+  if (context == 0 || budget <= others) return 0;
+  const double share = static_cast<double>((budget - others).count) / static_cast<double>(context_cache.count);
+  const auto fits = static_cast<std::int64_t>(std::min(share, 1.0) * static_cast<double>(context));
+  return fits == context ? context : fits / checkpoint::kCacheBlockTokens * checkpoint::kCacheBlockTokens;
+}
+
 std::vector<std::string> BudgetWarnings(const config::Plan& plan, const Estimates& estimates) {
   std::vector<std::string> warnings;
   for (const config::Model& model : plan.models) {
     const auto found = estimates.find(model.name);
     if (found == estimates.end() || model.memory >= found->second.total()) continue;
-    warnings.push_back("model \"" + model.name + "\": its memory of " + FormatBytes(model.memory) +
-                       " is below the estimate of " + FormatBytes(found->second.total()) + "; raise it to " +
-                       FormatBytes(found->second.memory()) + ", or remove it");
+    const Estimate& estimate = found->second;
+    const std::string its = "model \"" + model.name + "\": its memory of " + FormatBytes(model.memory);
+    const std::int64_t fits = estimate.ContextWithin(model.memory);
+    if (fits == 0) {
+      warnings.push_back(its + " is below the estimate of " + FormatBytes(estimate.total()) + "; raise it to " +
+                         FormatBytes(estimate.memory()) + ", or remove it");
+    } else if (estimate.context_asked && fits < estimate.context) {
+      warnings.push_back(its + " has room for a context of " + std::to_string(fits) + " tokens, not of " +
+                         std::to_string(estimate.context) + ", which needs " + FormatBytes(estimate.context_cache) +
+                         " for its keys and values; raise it, or lower context");
+    }
   }
   return warnings;
 }

@@ -31,9 +31,16 @@ struct Estimate {
   Bytes runtime;
   Bytes kv_cache = {};  // keys and values; only of language models
   std::string files = {};  // of the mapped weights: the same text, the same files
+  // Of language models, else 0: the context that the plan asks for, else the model's own, and what its keys and values
+  // need for so many tokens of one sequence.
+  std::int64_t context = 0;
+  bool context_asked = false;
+  Bytes context_cache = {};
 
   Bytes total() const { return weights + activations + kv_cache + tokenizer + requests + runtime; }  // private
   Bytes memory() const;  // a budget: the total, rounded up to the next 16 MiB
+  // The context that a budget has room for, at most `context`; the worker, which measures, may find another.
+  std::int64_t ContextWithin(Bytes budget) const;
 };
 
 // The parts as one table, from which every output is made.
@@ -77,7 +84,8 @@ enum class Sources { kAll, kNeeded };
 // `memory` that cannot be estimated.
 LookedAt LookAtSources(config::Plan& plan, Sources which);
 
-// A line for each model whose budget is below its estimate.
+// A line for each model whose budget is below what it needs: the estimate; of a language model, whose cache takes what is
+// left, a cache for the context that the plan asks for, or for any at all.
 std::vector<std::string> BudgetWarnings(const config::Plan& plan, const Estimates& estimates);
 
 // The parts and their sum, one line each.

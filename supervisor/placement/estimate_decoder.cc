@@ -85,6 +85,10 @@ Result<Estimate> EstimateDecoder(const EstimateInput& input) {
   estimate.weights = weights.owned;
   estimate.activations = std::max(Activations(*config, input.max_tokens), LoadingPeak(*config, weights));
   estimate.kv_cache = Cache(*config, kept, input.llm);
+  estimate.context_asked = input.llm.context > 0;
+  estimate.context = estimate.context_asked ? input.llm.context : config->positions;
+  estimate.context_cache =
+      checkpoint::CacheBlockBytes(*config, kept, BlocksFor(estimate.context) * checkpoint::kCacheBlockTokens);
   estimate.tokenizer = {static_cast<std::uint64_t>(config->vocab_size) * kTokenizerPerToken};
   estimate.runtime = Runtime(input.threads);
   estimate.requests = Requests(input.max_body, estimate.total());

@@ -42,10 +42,13 @@ std::string Title(const EstimatePart& part) {
   return title;
 }
 
-Row ModelRow(const config::Model& model, const Estimate& estimate, std::span<const EstimatePart> parts) {
+bool IsLlm(const std::pair<const std::string, Estimate>& one) { return one.second.context > 0; }
+
+Row ModelRow(const config::Model& model, const Estimate& estimate, std::span<const EstimatePart> parts, bool contexts) {
   Row row{model.name};
   for (const EstimatePart& part : parts) row.push_back(FormatBytes(estimate.*part.bytes));
   row.push_back(FormatBytes(estimate.total()));
+  if (contexts) row.push_back(estimate.context == 0 ? "" : std::to_string(estimate.ContextWithin(model.memory)));
   row.push_back(FormatBytes(model.memory) + (model.memory_estimated ? " (the estimate)" : ""));
   return row;
 }
@@ -56,10 +59,13 @@ std::string Format(const config::Plan& plan, const Placement& placement, const E
   const std::vector<EstimatePart> parts = PartsOf(estimates);
   std::vector<Row> rows{{"MODEL"}};
   for (const EstimatePart& part : parts) rows[0].push_back(Title(part));
-  rows[0].insert(rows[0].end(), {"ESTIMATE", "BUDGET"});
+  const bool contexts = std::ranges::any_of(estimates, IsLlm);
+  rows[0].push_back("ESTIMATE");
+  if (contexts) rows[0].push_back("CONTEXT");
+  rows[0].push_back("BUDGET");
   for (const config::Model& model : plan.models) {
     const auto found = estimates.find(model.name);
-    if (found != estimates.end()) rows.push_back(ModelRow(model, found->second, parts));
+    if (found != estimates.end()) rows.push_back(ModelRow(model, found->second, parts, contexts));
   }
   const std::string text = Format(plan, placement);
   if (rows.size() == 1) return text;
@@ -87,6 +93,7 @@ nlohmann::ordered_json ToJson(const config::Plan& plan, const Estimates& estimat
     one.update(ToJson(found->second));
     one["memory_bytes"] = model.memory.count;
     one["memory_estimated"] = model.memory_estimated;
+    if (IsLlm(*found)) one["context"] = found->second.ContextWithin(model.memory);
     list.push_back(std::move(one));
   }
   return list;

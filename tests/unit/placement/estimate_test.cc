@@ -217,6 +217,48 @@ TEST(LookAtSources, LeavesTheMemoryOfThePlanAlone) {
   EXPECT_THAT(warnings[0], HasSubstr("model \"bge\": its memory of 32 MiB is below the estimate of "));
 }
 
+TEST(Estimate, AContextIsWhatTheBudgetLeavesForKeysAndValues) {
+  Estimate estimate;
+  estimate.runtime = MiB(64);
+  estimate.kv_cache = MiB(40);
+  estimate.context = 4096;
+  estimate.context_cache = MiB(32);
+  EXPECT_EQ(estimate.ContextWithin(MiB(64)), 0);
+  EXPECT_EQ(estimate.ContextWithin(MiB(72)), 1024);
+  EXPECT_EQ(estimate.ContextWithin(MiB(72) + Bytes{9 * 8192}), 1024) << "whole blocks of 16 tokens";
+  EXPECT_EQ(estimate.ContextWithin(MiB(96)), 4096);
+  EXPECT_EQ(estimate.ContextWithin(GiB(1)), 4096) << "at most what was asked for, or the model has";
+}
+
+// A smaller cache is no mistake; one that cannot hold what the plan promises is.
+TEST(BudgetWarnings, OfALanguageModelTellWhenItsContextDoesNotFit) {
+  config::Plan plan;
+  plan.models.emplace_back();
+  plan.models[0].name = "chat";
+  plan.models[0].memory = MiB(80);
+  Estimate estimate;
+  estimate.runtime = MiB(64);
+  estimate.kv_cache = MiB(40);
+  estimate.context = 4096;
+  estimate.context_cache = MiB(32);
+  EXPECT_TRUE(BudgetWarnings(plan, {{"chat", estimate}}).empty());
+  estimate.context_asked = true;
+  const auto warnings = BudgetWarnings(plan, {{"chat", estimate}});
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_EQ(warnings[0], "model \"chat\": its memory of 80 MiB has room for a context of 2048 tokens, not of 4096, which "
+                         "needs 32 MiB for its keys and values; raise it, or lower context");
+  plan.models[0].memory = MiB(60);
+  EXPECT_THAT(BudgetWarnings(plan, {{"chat", estimate}})[0], HasSubstr("is below the estimate of 104 MiB"));
+}
+
+TEST(LookAtSources, AChatTemplateThatIsNotThereIsAMistake) {
+  config::Plan plan = PlanWith(Golden("bert-embedding"), GiB(1));
+  plan.models[0].llm.chat_template = "/nowhere/chat.jinja";
+  const LookedAt seen = LookAtSources(plan, Sources::kAll);
+  ASSERT_EQ(seen.errors.size(), 1U);
+  EXPECT_THAT(seen.errors[0].message, HasSubstr("chat_template /nowhere/chat.jinja"));
+}
+
 TEST(LookAtSources, AMissingSourceMattersToWhoeverNeedsTheEstimate) {
   config::Plan given = PlanWith("/nowhere/bge", GiB(1));
   EXPECT_TRUE(LookAtSources(given, Sources::kNeeded).errors.empty());
