@@ -14,30 +14,32 @@ using launch::State;
 // Nobody announces what a reading of a device says.
 constexpr Duration kReadingsAreSeenWithin = std::chrono::seconds(5);
 
-// Devices: nothing starts on one that is lost, does not answer, or has no room beside what others hold there (M3, P9).
-// Order: what is `after` others starts beside a ready replica of each; at boot, waves one after another.
+// Devices: nothing starts on one that is lost, does not answer, or has no room beside what others hold there
+// (M3, P9). Order: what is `after` others starts beside a ready replica of each; at boot, waves one after
+// another.
 void Simulation::CheckStart(const SimReplica& replica) {
-  world_.Require(!schedule_.ending(), replica.assignment().model + " starts while everything ends");
+  world_.Require(!schedule_.ending(), replica.assignment().model, " starts while everything ends");
   const placement::Assignment& at = replica.assignment();
   const launch::Turn against = AgainstDevices(at);
-  world_.Require(against.obstacle.empty(), at.model + " starts, but " + against.obstacle);
+  world_.Require(against.obstacle.empty(), at.model, " starts, but ", against.obstacle);
   const config::Model& model = *config::FindModel(legal_.plan, at.model);
   for (const std::string& dependency : model.after) {
     const bool ready = std::ranges::any_of(replicas_, [&](const auto& other) {
       return other->assignment().model == dependency && other->life().state() == State::kReady;
     });
-    world_.Require(ready, model.name + " starts, but " + dependency + " is not ready");
+    world_.Require(ready, model.name, " starts, but ", dependency, " is not ready");
   }
   launch::Life& life = const_cast<SimReplica&>(replica).life();
   if (!life.turn_view().boot_turn) return;
   for (const auto& other : replicas_) {
     const launch::TurnView view = other->life().turn_view();
-    world_.Require(view.wave >= life.turn_view().wave || !view.boot_turn || view.hopeless,
-                   life.who() + " starts before " + other->life().who() + " of an earlier wave had its turn");
-    const bool due = config::FindModel(legal_.plan, view.model)->start == config::Start::kBoot && !other->was_ready() &&
-                     !excused_.contains(view.model);
-    world_.Require(legal_.plan.rules.on_failure == config::OnFailure::kContinue || view.wave >= life.turn_view().wave || !due,
-                   life.who() + " starts before " + other->life().who() + " of an earlier wave was ready");
+    world_.Require(view.wave >= life.turn_view().wave || !view.boot_turn || view.hopeless, life.who(),
+                   " starts before ", other->life().who(), " of an earlier wave had its turn");
+    const bool due = config::FindModel(legal_.plan, view.model)->start == config::Start::kBoot &&
+                     !other->was_ready() && !excused_.contains(view.model);
+    world_.Require(legal_.plan.rules.on_failure == config::OnFailure::kContinue ||
+                       view.wave >= life.turn_view().wave || !due,
+                   life.who(), " starts before ", other->life().who(), " of an earlier wave was ready");
   }
 }
 
@@ -49,14 +51,15 @@ void Simulation::CheckTogether() {
     std::set<std::string>& devices = where[{of.model, of.replica}] = {of.devices.begin(), of.devices.end()};
     const config::Model& model = *config::FindModel(legal_.plan, of.model);
     world_.Require(devices.size() == of.devices.size() && std::ssize(of.devices) == model.devices_per_replica,
-                   of.model + " is on " + JoinDevices(of) + ", and should be on " + std::to_string(model.devices_per_replica));
+                   of.model, " is on ", of, ", and should be on ", model.devices_per_replica);
   }
   for (const auto& list : legal_.plan.rules.together) {
     for (const auto& [who, devices] : where) {
       if (std::ranges::find(list, who.first) == list.end()) continue;
       for (const std::string& other : list) {
         const auto beside = where.find({other, who.second});
-        world_.Require(beside == where.end() || beside->second == devices, other + " is not together with " + who.first);
+        world_.Require(beside == where.end() || beside->second == devices, other, " is not together with ",
+                       who.first);
       }
     }
   }
@@ -64,7 +67,8 @@ void Simulation::CheckTogether() {
 
 namespace {
 
-// What a replica adds to those on its device by mapping weights: on the CPU the first of each file, elsewhere nothing.
+// What a replica adds to those on its device by mapping weights: on the CPU the first of each file, elsewhere
+// nothing.
 Bytes WeightsOn(const std::string& device, const config::Model& model, std::set<std::string>& mapped) {
   const bool first = device == "cpu" && model.mapped.count > 0 && mapped.insert(model.weights).second;
   return first ? model.mapped : Bytes{};
@@ -72,37 +76,42 @@ Bytes WeightsOn(const std::string& device, const config::Model& model, std::set<
 
 }  // namespace
 
-// Memory: reservations within capacity, weights that several map counted once; a process has one until it is proven gone;
-// who comes back by himself keeps his place until he is stopped or given up, whoever was held back meanwhile; and nothing
-// else has one.
+// Memory: reservations within capacity, weights that several map counted once; a process has one until it is
+// proven gone; who comes back by himself keeps his place until he is stopped or given up, whoever was held
+// back meanwhile; and nothing else has one.
 void Simulation::CheckDevices() {
   std::map<std::string, Bytes> reserved;
   std::set<std::string> mapped;
   std::map<std::string, std::vector<const config::Model*>> tenants;
   std::map<std::pair<std::string, int>, std::set<std::string>> held;
   for (const auto& reservation : schedule_.ledger().reservations()) {
-    reserved[reservation.device] += reservation.bytes + WeightsOn(reservation.device, *config::FindModel(legal_.plan, reservation.model), mapped);
+    reserved[reservation.device] +=
+        reservation.bytes +
+        WeightsOn(reservation.device, *config::FindModel(legal_.plan, reservation.model), mapped);
     tenants[reservation.device].push_back(config::FindModel(legal_.plan, reservation.model));
     held[{reservation.model, reservation.replica}].insert(reservation.device);
   }
   for (const config::Device& device : legal_.plan.devices) {
-    world_.Require(reserved[device.name] <= device.capacity(), device.name + ": " + FormatBytes(reserved[device.name]) +
-                                                                   " reserved of " + FormatBytes(device.capacity()));
-    world_.Require(schedule_.ledger().Reserved(device.name) == reserved[device.name], device.name + ": the ledger adds up " +
-                   FormatBytes(schedule_.ledger().Reserved(device.name)) + ", and not " + FormatBytes(reserved[device.name]));
+    world_.Require(reserved[device.name] <= device.capacity(), device.name, ": ", reserved[device.name],
+                   " reserved of ", device.capacity());
+    world_.Require(schedule_.ledger().Reserved(device.name) == reserved[device.name], device.name,
+                   ": the ledger adds up ", schedule_.ledger().Reserved(device.name), ", and not ",
+                   reserved[device.name]);
     const std::string broken = BrokenRule(legal_.plan, tenants[device.name]);
-    world_.Require(broken.empty(), device.name + ": " + broken);
+    world_.Require(broken.empty(), device.name, ": ", broken);
   }
   for (const auto& replica : replicas_) {
     const auto found = held.find({replica->assignment().model, replica->assignment().replica});
     const std::vector<std::string>& devices = replica->assignment().devices;
     const bool holds = found != held.end();
-    world_.Require(!holds || found->second == std::set(devices.begin(), devices.end()),
-                   replica->life().who() + " has reservations elsewhere, or not on all of its devices");
-    world_.Require(holds || !replica->occupies_device(),
-                   replica->life().who() + " is on " + JoinDevices(replica->assignment()) + " without a reservation");
-    world_.Require(!holds || replica->has_place(), replica->life().who() + " is at rest, but has a reservation");
-    world_.Require(holds || !replica->has_place(), replica->life().who() + " comes back, but has lost its place");
+    world_.Require(!holds || found->second == std::set(devices.begin(), devices.end()), replica->life().who(),
+                   " has reservations elsewhere, or not on all of its devices");
+    world_.Require(holds || !replica->occupies_device(), replica->life().who(), " is on ",
+                   replica->assignment(), " without a reservation");
+    world_.Require(!holds || replica->has_place(), replica->life().who(),
+                   " is at rest, but has a reservation");
+    world_.Require(holds || !replica->has_place(), replica->life().who(),
+                   " comes back, but has lost its place");
   }
 }
 
@@ -112,7 +121,8 @@ void Simulation::CheckLoads() {
     const State state = replica->life().state();
     if (state != State::kStarting && state != State::kLoading) continue;
     for (const std::string& device : replica->assignment().devices) {
-      world_.Require(++loading[device] == 1, "two replicas load on " + device + ", one is " + replica->life().who());
+      world_.Require(++loading[device] == 1, "two replicas load on ", device, ", one is ",
+                     replica->life().who());
     }
   }
 }
@@ -124,7 +134,8 @@ void Simulation::CheckInstant() {
     launch::Life& life = replica->life();
     replica->CheckInstant();
     if (life.state() == State::kWaiting) CheckWaiting(*replica);
-    world_.Require(ended_ || life.wanted() == intents_.at(life.model().name), life.who() + " is not what was asked for");
+    world_.Require(ended_ || life.wanted() == intents_.at(life.model().name), life.who(),
+                   " is not what was asked for");
   }
   if (ended_) CheckWaves();
   for (const config::Model& model : legal_.plan.models) CheckProxy(model.name);
@@ -139,7 +150,9 @@ launch::Turn Simulation::Obstacle(const launch::Life& life) {
   if (std::ranges::any_of(life.assignment().devices, loads)) return {"its device is loading", false};
   const placement::Assignment& assignment = life.assignment();
   if (launch::Turn device = AgainstDevices(assignment); !device.obstacle.empty()) return device;
-  const auto own = [&](const auto& held) { return held.model == assignment.model && held.replica == assignment.replica; };
+  const auto own = [&](const auto& held) {
+    return held.model == assignment.model && held.replica == assignment.replica;
+  };
   if (std::ranges::any_of(schedule_.ledger().reservations(), own)) return {};  // it has kept its place
   for (const std::string& device : assignment.devices) {
     if (launch::Turn there = ObstacleOn(device, life); !there.obstacle.empty()) return there;
@@ -149,7 +162,9 @@ launch::Turn Simulation::Obstacle(const launch::Life& life) {
 
 launch::Turn Simulation::AgainstDevices(const placement::Assignment& at) const {
   for (const std::string& device : at.devices) {
-    if (launch::Turn turn = devices_.Against(device, {at.model, at.replica}, at.memory); !turn.obstacle.empty()) return turn;
+    if (launch::Turn turn = devices_.Against(device, {at.model, at.replica}, at.memory);
+        !turn.obstacle.empty())
+      return turn;
   }
   return {};
 }
@@ -166,26 +181,30 @@ launch::Turn Simulation::ObstacleOn(const std::string& device, const launch::Lif
   for (const auto& held : ledger.reservations()) {
     if (held.device == device) tenants.push_back(config::FindModel(legal_.plan, held.model));
   }
-  return BrokenRule(legal_.plan, tenants).empty() ? launch::Turn{} : launch::Turn{"a rule is against it", true};
+  return BrokenRule(legal_.plan, tenants).empty() ? launch::Turn{}
+                                                  : launch::Turn{"a rule is against it", true};
 }
 
 // It never sleeps when it could start, and knows whether what it waits for is coming.
 void Simulation::CheckWaiting(SimReplica& replica) {
   const launch::Life& life = replica.life();
   if (devices_.ChangedSince(replica.looked_at())) {
-    world_.Require(world_.clock.now() - replica.looked_at() <= kReadingsAreSeenWithin, life.who() + " does not look at its device");
+    world_.Require(world_.clock.now() - replica.looked_at() <= kReadingsAreSeenWithin, life.who(),
+                   " does not look at its device");
     return;
   }
   const launch::Turn turn = Obstacle(life);
-  world_.Require(!turn.obstacle.empty(), life.who() + " could start, but sleeps: " + life.reason());
-  world_.Require(turn.hopeless == life.hopeless(),
-                 life.who() + " takes its waiting for hopeless, or not, but " + turn.obstacle);
+  world_.Require(!turn.obstacle.empty(), life.who(), " could start, but sleeps: ", life.reason());
+  world_.Require(turn.hopeless == life.hopeless(), life.who(),
+                 " takes its waiting for hopeless, or not, but ", turn.obstacle);
   if (!schedule_.TurnOf(life).obstacle.empty()) {
-    world_.Require(turn.obstacle == life.reason(), life.who() + " says \"" + life.reason() + "\", but " + turn.obstacle);
+    world_.Require(turn.obstacle == life.reason(), life.who(), " says \"", life.reason(), "\", but ",
+                   turn.obstacle);
   }
 }
 
-// In the end a wave is told to stop as soon as the later ones have come to rest, and, before the deadline, not sooner.
+// In the end a wave is told to stop as soon as the later ones have come to rest, and, before the deadline,
+// not sooner.
 void Simulation::CheckWaves() {
   std::map<int, std::vector<const launch::Life*>, std::greater<>> waves;
   for (const auto& replica : replicas_) waves[replica->assignment().wave].push_back(&replica->life());
@@ -194,26 +213,29 @@ void Simulation::CheckWaves() {
     bool rests = true;
     for (const launch::Life* life : lives) {
       const bool wanted = !told && intents_.at(life->model().name);
-      world_.Require(life->wanted() == wanted, life->who() + (told ? " was not told to end" : " was told to end too soon"));
+      world_.Require(life->wanted() == wanted, life->who(),
+                     (told ? " was not told to end" : " was told to end too soon"));
       rests &= !life->on_its_way();
     }
     told &= rests || world_.clock.now() >= schedule_.deadline();
   }
 }
 
-// What the proxy believes of a model is what is, and nobody waits beside a free place, or for what will not come.
+// What the proxy believes of a model is what is, and nobody waits beside a free place, or for what will not
+// come.
 void Simulation::CheckProxy(const std::string& model) {
   const route::Admission::View view = traffic_.admission(model).Describe();
   const launch::ModelCondition condition = schedule_.ConditionOf(model, world_.clock.now());
   world_.Require(view.condition.state == condition.state && view.condition.ready == condition.ready &&
-                     view.condition.coming == condition.coming && view.condition.draining == condition.draining &&
+                     view.condition.coming == condition.coming &&
+                     view.condition.draining == condition.draining &&
                      view.condition.reason == condition.reason,
-                 "the proxy is not told what became of " + condition.reason);
+                 "the proxy is not told what became of ", condition.reason);
   if (view.waiting == 0) return;
-  world_.Require(view.open > 0 || condition.coming, model + ": requests wait for what will not come");
+  world_.Require(view.open > 0 || condition.coming, model, ": requests wait for what will not come");
   for (const auto& replica : replicas_) {
-    world_.Require(replica->assignment().model != model || !replica->has_room(),
-                   model + ": requests wait, but " + replica->life().who() + " has room");
+    world_.Require(replica->assignment().model != model || !replica->has_room(), model,
+                   ": requests wait, but ", replica->life().who(), " has room");
   }
 }
 
@@ -221,23 +243,23 @@ void Simulation::CheckProxy(const std::string& model) {
 
 void Simulation::CheckRest() {
   for (const auto& replica : replicas_) CheckRestOf(*replica);
-  world_.Require(traffic_.Unanswered().empty(), "requests without a reply: " + traffic_.Unanswered());
+  world_.Require(traffic_.Unanswered().empty(), "requests without a reply: ", traffic_.Unanswered());
   for (const config::Model& model : legal_.plan.models) {
     const route::Admission::View view = traffic_.admission(model.name).Describe();
-    world_.Require(view.waiting == 0 && view.running == 0,
-                   model.name + ": " + std::to_string(view.running) + " in flight and " +
-                       std::to_string(view.waiting) + " waiting, but every request has its reply");
+    world_.Require(view.waiting == 0 && view.running == 0, model.name, ": ", view.running, " in flight and ",
+                   view.waiting, " waiting, but every request has its reply");
   }
 }
 
 void Simulation::CheckRestOf(SimReplica& replica) {
   launch::Life& life = replica.life();
-  const std::string what = life.who() + " is " + std::string(Name(life.state())) + " in the end (" + life.reason() + ")";
+  const std::string what =
+      life.who() + " is " + std::string(Name(life.state())) + " in the end (" + life.reason() + ")";
   const bool waits_in_vain = life.state() == State::kWaiting && life.hopeless();
   world_.Require(!life.on_its_way() || (waits_in_vain && !ended_), what);
   world_.Require(life.state() != State::kStuck, what);
-  world_.Require(!ended_ || !life.has_process(), what + " after the shutdown");
-  world_.Require(!life.wanted() || life.state() != State::kStopped, what + ", but wanted");
+  world_.Require(!ended_ || !life.has_process(), what, " after the shutdown");
+  world_.Require(!life.wanted() || life.state() != State::kStopped, what, ", but wanted");
 }
 
 }  // namespace berth::sim

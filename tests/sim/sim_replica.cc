@@ -8,15 +8,16 @@ namespace berth::sim {
 using namespace std::chrono_literals;
 using launch::State;
 
-SimReplica::SimReplica(World& world, Devices& devices, Traffic& traffic, const placement::Assignment& assignment,
-                       const News& news)
+SimReplica::SimReplica(World& world, Devices& devices, Traffic& traffic,
+                       const placement::Assignment& assignment, const News& news)
     : world_(world),
       devices_(devices),
       traffic_(traffic),
       assignment_(assignment),
       place_(devices.gpus(), assignment_),
       news_(news),
-      life_(world.schedule.Add(assignment, world.random.Next(), launch::Life::kGoneLimit, *this, world.clock.now())) {
+      life_(world.schedule.Add(assignment, world.random.Next(), launch::Life::kGoneLimit, *this,
+                               world.clock.now())) {
   traffic.AddReplica(assignment.model, assignment.replica, *this);
 }
 
@@ -26,7 +27,8 @@ void SimReplica::LookIfDue() {
   int looks = 0;
   while (std::exchange(due_, false)) {
     if (life_.Look(world_.clock.now())) due_ = true;
-    if (++looks > 1000) return world_.Require(false, life_.who() + " looks again and again at the same instant");
+    if (++looks > 1000)
+      return world_.Require(false, life_.who(), " looks again and again at the same instant");
   }
   if (looks == 0) return;
   looked_at_ = world_.clock.now();
@@ -36,8 +38,8 @@ void SimReplica::LookIfDue() {
 void SimReplica::SetAlarm() {
   const TimePoint next = life_.NextLook(world_.clock.now());
   if (next == TimePoint::max()) return;
-  world_.Require(next > world_.clock.now() || life_.state() == State::kBackoff,
-                 life_.who() + " wants to look again at the same instant, " + std::string(Name(life_.state())));
+  world_.Require(next > world_.clock.now() || life_.state() == State::kBackoff, life_.who(),
+                 " wants to look again at the same instant, ", Name(life_.state()));
   world_.clock.At(next, [this, alarm = ++alarm_] {
     if (alarm == alarm_) due_ = true;
   });
@@ -63,9 +65,9 @@ void SimReplica::Entered() {
 // ---- what the life has done
 
 Status SimReplica::Spawn() {
-  world_.Require(process_ == nullptr, life_.who() + " starts a second process");
-  world_.Require(gone_ || !leaves_provably(),
-                 life_.who() + " starts a process while " + JoinDevices(assignment_) + " holds memory of the last");
+  world_.Require(process_ == nullptr, life_.who(), " starts a second process");
+  world_.Require(gone_ || !leaves_provably(), life_.who(), " starts a process while ", assignment_,
+                 " holds memory of the last");
   news_.starts(*this);
   has_place_ = true;
   load_ended_ = exited_ = std::nullopt;
@@ -93,12 +95,12 @@ Status SimReplica::Spawn() {
 }
 
 void SimReplica::OnEnded(std::uint64_t incarnation, launch::WaitStatus status) {
-  world_.Require(incarnation == incarnation_, life_.who() + ": the end of an earlier process is heard late");
+  world_.Require(incarnation == incarnation_, life_.who(), ": the end of an earlier process is heard late");
   life_.OnEnd(status, false, world_.clock.now());
 }
 
 void SimReplica::Reaped() {
-  world_.Require(process_ != nullptr, life_.who() + " is reaped without a process");
+  world_.Require(process_ != nullptr, life_.who(), " is reaped without a process");
   Promise(exited_.has_value(), "is reaped, and nobody heard how it ended");
   const auto held = [this](const std::string& device) { return devices_.IsHeld(device, pid_); };
   const bool left = !place_.on_gpu() || std::ranges::any_of(assignment_.devices, held);
@@ -118,8 +120,8 @@ void SimReplica::Reaped() {
 }
 
 void SimReplica::Open(const protocol::ReadyMessage& ready) {
-  world_.Require(process_ != nullptr && process_->alive(), life_.who() + " is opened without a process");
-  world_.Require(endpoint_ == nullptr, life_.who() + " is opened twice");
+  world_.Require(process_ != nullptr && process_->alive(), life_.who(), " is opened without a process");
+  world_.Require(endpoint_ == nullptr, life_.who(), " is opened twice");
   Promise(load_ended_ == true, "is opened before its load has ended");
   Holds(1);
   place_.Loaded(world_.clock.now());
@@ -134,17 +136,18 @@ void SimReplica::Open(const protocol::ReadyMessage& ready) {
 }
 
 void SimReplica::Close() {
-  world_.Require(endpoint_ != nullptr && !std::exchange(closed_, true), life_.who() + " is closed, but not open");
+  world_.Require(endpoint_ != nullptr && !std::exchange(closed_, true), life_.who(),
+                 " is closed, but not open");
   traffic_.admission(assignment_.model).Closing(*endpoint_);
 }
 
 bool SimReplica::AskToEnd(Duration within) {
-  world_.Require(process_ != nullptr, life_.who() + " is asked to end without a process");
+  world_.Require(process_ != nullptr, life_.who(), " is asked to end without a process");
   return process_->AskToEnd(within);
 }
 
 void SimReplica::Kill() {
-  world_.Require(process_ != nullptr, life_.who() + " is killed without a process");
+  world_.Require(process_ != nullptr, life_.who(), " is killed without a process");
   process_->Kill();
 }
 
@@ -160,15 +163,15 @@ void SimReplica::LoseDevice() {
   lost_device_ = true;
   // What it holds of others goes with its process; the rest of a process that has ended is on them.
   const auto held = [this](const std::string& device) { return devices_.IsHeld(device, pid_); };
-  if (process_ != nullptr) process_->LoseDevice();
-  else if (std::ranges::none_of(assignment_.devices, held)) gone_ = true;
+  if (process_ != nullptr)
+    process_->LoseDevice();
+  else if (std::ranges::none_of(assignment_.devices, held))
+    gone_ = true;
 }
 
 // ---- what the life says of itself
 
-void SimReplica::LoadEnded(bool ready) {
-  Promise(!std::exchange(load_ended_, ready), "ends one load twice");
-}
+void SimReplica::LoadEnded(bool ready) { Promise(!std::exchange(load_ended_, ready), "ends one load twice"); }
 
 void SimReplica::Exited(const launch::Verdict& verdict) {
   Promise(!std::exchange(exited_, true), "ends twice");
@@ -183,7 +186,7 @@ void SimReplica::BacksOff(Duration delay) {
 // ---- the promises
 
 void SimReplica::Promise(bool kept, const char* promise) {
-  if (!kept) world_.Require(false, life_.who() + " " + promise + " (" + std::string(Name(life_.state())) + ")");
+  if (!kept) world_.Require(false, life_.who(), " ", promise, " (", Name(life_.state()), ")");
 }
 
 void SimReplica::CheckInstant() {
@@ -191,16 +194,20 @@ void SimReplica::CheckInstant() {
   CheckSaid(state);
   CheckTimes(state);
   const bool ends = state == State::kDraining || state == State::kStopping || state == State::kStuck;
-  Promise(life_.wanted() ? state != State::kStopped : ends || state == State::kStopped, "goes on against what is wanted");
+  Promise(life_.wanted() ? state != State::kStopped : ends || state == State::kStopped,
+          "goes on against what is wanted");
   Promise((state == State::kReady) == open(), "takes requests exactly while it is ready");
   const bool loads = state == State::kStarting || state == State::kLoading;
   const bool serves = process_ != nullptr && (loads || state == State::kReady);
   Promise(!serves || incarnation_ > replaced_, "was to be restarted, and goes on");
   const bool comes = loads || state == State::kWaiting || state == State::kStopping;
   Promise(comes || !life_.turn_view().boot_turn, "keeps later waves waiting, and is not on its way");
-  const auto turn_is_its = [&](const std::string& device) { return world_.schedule.slots().Holder(device) == life_.who(); };
+  const auto turn_is_its = [&](const std::string& device) {
+    return world_.schedule.slots().Holder(device) == life_.who();
+  };
   const bool holds_turn = std::ranges::any_of(assignment_.devices, turn_is_its);
-  Promise(std::ranges::all_of(assignment_.devices, turn_is_its) == holds_turn, "has the turn of some of its devices");
+  Promise(std::ranges::all_of(assignment_.devices, turn_is_its) == holds_turn,
+          "has the turn of some of its devices");
   Promise(holds_turn || !loads, "loads without the device's turn");
   Promise(!holds_turn || loads || state == State::kStopping, "keeps the device's turn, and does not load");
 }
@@ -208,7 +215,8 @@ void SimReplica::CheckInstant() {
 void SimReplica::CheckSaid(State state) {
   Promise(entered_ == state, "is in a state that nobody saw it enter");
   Promise(told_ == state, "changed, and told nobody");
-  Promise(back_off_until_.has_value() == (state == State::kBackoff), "shows a back-off exactly while it backs off");
+  Promise(back_off_until_.has_value() == (state == State::kBackoff),
+          "shows a back-off exactly while it backs off");
 }
 
 // No state lasts longer than what it waits for: nobody sleeps through a deadline.
@@ -218,7 +226,8 @@ void SimReplica::CheckTimes(State state) {
   const bool loads = state == State::kStarting || state == State::kLoading;
   Promise(!back_off_until_ || now < *back_off_until_, "backs off for too long");
   Promise(!loads || now - heard_ <= model.load_stall + launch::Vitals::kCheckEvery, "loads without progress");
-  Promise(state != State::kReady || now - heard_ <= model.health_stall + launch::Vitals::kCheckEvery, "is silent");
+  Promise(state != State::kReady || now - heard_ <= model.health_stall + launch::Vitals::kCheckEvery,
+          "is silent");
   const bool in_grace = now - life_.entered() < model.stop_grace &&
                         (!world_.schedule.ending() || now < world_.schedule.deadline());
   Promise(state != State::kDraining || in_grace, "drains beyond its grace");
@@ -229,8 +238,8 @@ void SimReplica::CheckTimes(State state) {
 // ---- requests
 
 void SimReplica::Offer(Request& request, const launch::Endpoint& endpoint) {
-  world_.Require(endpoint_.get() == &endpoint && !closed_,
-                 "request " + std::to_string(request.number) + " is sent to a replica that is not open: " + life_.who());
+  world_.Require(endpoint_.get() == &endpoint && !closed_, "request ", request.number,
+                 " is sent to a replica that is not open: ", life_.who());
   if (process_ != nullptr) process_->Offer(request);
 }
 

@@ -10,7 +10,8 @@ using namespace std::chrono_literals;
 using launch::State;
 
 constexpr Duration kFaultsFor = 5min;
-// Longer than every fate that was cast before the faults stopped: the last of those processes has crashed by then.
+// Longer than every fate that was cast before the faults stopped: the last of those processes has crashed by
+// then.
 constexpr Duration kRestWithin = 10min + 10s;
 // From the moment when a device has let go of what such a process left behind: longer than any back-off.
 constexpr Duration kRecoverWithin = 2min;
@@ -22,16 +23,18 @@ Simulation::Simulation(std::uint64_t seed, std::ostream* trace)
       legal_(RandomPlan(random_)),
       schedule_(legal_.plan),
       world_{{}, Random(random_.Next()), schedule_, trace, true, {}, {}},
-      devices_(world_, legal_.plan, [this](const std::string& device) { Lost(device); },
-               [this] {
-                 for (const auto& replica : replicas_) replica->LookAtPlace();
-               }),
+      devices_(
+          world_, legal_.plan, [this](const std::string& device) { Lost(device); },
+          [this] {
+            for (const auto& replica : replicas_) replica->LookAtPlace();
+          }),
       traffic_(world_, legal_.plan),
       news_{[this](const std::string& model) { Changed(model); },
             [this](SimReplica& replica) { CheckStart(replica); }} {
   for (const placement::Assignment& assignment : legal_.placement.assignments) {
-    world_.Say("plan: " + assignment.model + "/" + std::to_string(assignment.replica) + " on " + JoinDevices(assignment) +
-               ", " + FormatBytes(assignment.memory) + ", wave " + std::to_string(assignment.wave));
+    world_.Say("plan: " + assignment.model + "/" + std::to_string(assignment.replica) + " on " +
+               JoinDevices(assignment) + ", " + FormatBytes(assignment.memory) + ", wave " +
+               std::to_string(assignment.wave));
     replicas_.push_back(std::make_unique<SimReplica>(world_, devices_, traffic_, assignment, news_));
   }
   for (const config::Model& model : legal_.plan.models) Changed(model.name);
@@ -57,7 +60,8 @@ std::string Simulation::Run() {
 
 void Simulation::PlanStory() {
   world_.clock.After(0us, [this] {
-    for (const config::Model& model : legal_.plan.models) intents_[model.name] = model.start == config::Start::kBoot;
+    for (const config::Model& model : legal_.plan.models)
+      intents_[model.name] = model.start == config::Start::kBoot;
     schedule_.Boot(world_.clock.now());
   });
   devices_.PlanStory(kFaultsFor);
@@ -69,7 +73,8 @@ void Simulation::PlanStory() {
   });
   if (!random_.Percent(35)) return;
   // Half of them early, while much is on its way.
-  const Duration when = random_.Percent(50) ? random_.Skewed(1ms, kFaultsFor) : random_.Between(0us, 2 * kFaultsFor);
+  const Duration when =
+      random_.Percent(50) ? random_.Skewed(1ms, kFaultsFor) : random_.Between(0us, 2 * kFaultsFor);
   PlanEnd(when, random_.Between(Duration(0), Duration(1min)));
   if (random_.Percent(40)) PlanEnd(when + random_.Skewed(1ms, 30s), random_.Skewed(1ms, 30s));  // in a hurry
 }
@@ -82,7 +87,8 @@ void Simulation::PlanEnd(Duration when, Duration limit) {
     for (const config::Model& model : legal_.plan.models) traffic_.admission(model.name).Drain();
     schedule_.End(now + limit, now);
     deadline_ = std::min<TimePoint>(deadline_, now + limit);
-    world_.Require(schedule_.deadline() == deadline_, "the end is not hurried, or given more time than it was first");
+    world_.Require(schedule_.deadline() == deadline_,
+                   "the end is not hurried, or given more time than it was first");
     for (const config::Model& model : legal_.plan.models) Changed(model.name);
     world_.clock.After(limit, [this] { schedule_.Look(world_.clock.now()); });
   });
@@ -96,7 +102,8 @@ void Simulation::PlanRequests() {
     // A few at once, so that queues fill.
     const Duration when = random_.Between(Duration(0), kFaultsFor + 1min);
     const auto together = random_.Percent(20) ? random_.Between(2, 40) : 1;
-    for (std::int64_t n = 0; n < together; ++n) world_.clock.After(when, [this, model] { traffic_.Arrive(model); });
+    for (std::int64_t n = 0; n < together; ++n)
+      world_.clock.After(when, [this, model] { traffic_.Arrive(model); });
   }
 }
 
@@ -125,7 +132,8 @@ void Simulation::Verb() {
     if (verb == 1) replica->MustBeReplaced();
     const launch::Life& life = replica->life();
     const bool anew = life.state() == State::kWaiting && life.entered() == now;
-    world_.Require(!anew || life.failures_in_window(now) == 0, life.who() + ": old failures count against a new start");
+    world_.Require(!anew || life.failures_in_window(now) == 0, life.who(),
+                   ": old failures count against a new start");
   }
 }
 

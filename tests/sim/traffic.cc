@@ -20,9 +20,8 @@ void Traffic::Arrive(const std::string& model) {
   request.number = requests_.size();
   request.model = model;
   // As in the proxy, the callback only wakes the owner.
-  request.ticket = std::make_shared<route::Ticket>([this, &request] {
-    world_.clock.After(Duration(0), [this, &request] { LookAgain(request); });
-  });
+  request.ticket = std::make_shared<route::Ticket>(
+      [this, &request] { world_.clock.After(Duration(0), [this, &request] { LookAgain(request); }); });
   world_.clock.After(patience_[model], [this, &request] {
     if (!request.replied && request.at == nullptr) Reply(request, "503 timed out in the queue");
   });
@@ -67,14 +66,14 @@ void Traffic::Elsewhere(Request& request) {
 
 void Traffic::Begun(Request& request) {
   request.begun = true;
-  world_.Require(!request.replied, "request " + std::to_string(request.number) + " is begun after its reply");
-  world_.Require(++request.times_begun == 1, "request " + std::to_string(request.number) + " is begun twice");
+  world_.Require(!request.replied, "request ", request.number, " is begun after its reply");
+  world_.Require(++request.times_begun == 1, "request ", request.number, " is begun twice");
 }
 
 void Traffic::Finished(Request& request) { Reply(request, "200"); }
 
 void Traffic::Reply(Request& request, const std::string& what) {
-  world_.Require(!request.replied, "request " + std::to_string(request.number) + " gets a second reply: " + what);
+  world_.Require(!request.replied, "request ", request.number, " gets a second reply: ", what);
   request.replied = true;
   std::erase(open_, &request);
   ++replies_[what];
@@ -86,10 +85,11 @@ void Traffic::CheckInstant() {
   for (const Request* request : open_) {
     const route::Standing standing = admission(request->model).Look(*request->ticket);
     const bool waits = !standing.endpoint && !standing.refusal;
-    const bool knows = request->at == nullptr ? waits
-                                              : standing.endpoint && !standing.down && (request->begun || !standing.closing);
+    const bool knows = request->at == nullptr
+                           ? waits
+                           : standing.endpoint && !standing.down && (request->begun || !standing.closing);
     if (!knows) {
-      world_.Require(false, "request " + std::to_string(request->number) + " to " + request->model + " is not woken");
+      world_.Require(false, "request ", request->number, " to ", request->model, " is not woken");
     }
   }
 }
@@ -97,7 +97,8 @@ void Traffic::CheckInstant() {
 std::string Traffic::Unanswered() const {
   std::string text;
   for (const auto& request : requests_) {
-    if (!request->replied) text += (text.empty() ? "" : ", ") + std::to_string(request->number) + " to " + request->model;
+    if (!request->replied)
+      text += (text.empty() ? "" : ", ") + std::to_string(request->number) + " to " + request->model;
   }
   return text;
 }

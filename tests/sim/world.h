@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <ostream>
+#include <sstream>
 #include <string>
 
 #include "supervisor/launch/schedule.h"
@@ -23,11 +24,20 @@ struct World {
   void Say(const std::string& what) const {
     if (trace != nullptr) *trace << static_cast<double>(clock.elapsed().count()) / 1e6 << "s " << what << "\n";
   }
-  void Require(bool kept, const std::string& promise) {
+  // What the promise was is put together only once it is broken: it is asked for at every instant.
+  template <class... Parts>
+  void Require(bool kept, const Parts&... promise) {
     if (kept || !broken.empty()) return;
-    broken = "at " + std::to_string(clock.elapsed().count()) + " us: " + promise;
-    Say("BROKEN: " + promise);
+    std::ostringstream text;
+    (Tell(text, promise), ...);
+    broken = "at " + std::to_string(clock.elapsed().count()) + " us: " + text.str();
+    Say("BROKEN: " + text.str());
   }
+
+ private:
+  static void Tell(std::ostream& text, const auto& part) { text << part; }
+  static void Tell(std::ostream& text, Bytes bytes) { text << FormatBytes(bytes); }
+  static void Tell(std::ostream& text, const placement::Assignment& at) { text << JoinDevices(at); }
 };
 
 }  // namespace berth::sim
