@@ -41,6 +41,8 @@ MAY_INCLUDE = {
     "worker/kernels": ["supervisor/base"],
     "worker/models": ["supervisor/base", "worker/checkpoint", "worker/weights", "worker/kernels"],
     "worker/decoder": ["supervisor/base", "worker/checkpoint", "worker/kernels", "worker/metering", "worker/engine"],
+    "worker/speech": ["supervisor/base", "worker/checkpoint", "worker/kernels", "worker/metering", "worker/engine",
+                      "worker/decoder", "worker/text", "worker/generation"],
     "worker/engine": ["supervisor/base", "worker/checkpoint", "worker/text", "worker/weights", "worker/models",
                       "worker/kernels", "worker/metering"],
     # Of the engine only what torch-free code may know: the face of a decoder, how jobs end.

@@ -1,5 +1,7 @@
 #include "worker/decoder/decoder_weights.h"
 
+#include <functional>
+#include <numeric>
 #include <utility>
 
 #include "worker/decoder/convert.h"
@@ -35,6 +37,12 @@ DecoderWeights::DecoderWeights(checkpoint::Checkpoint checkpoint, Dtype kept, By
 
 kernels::Matrix DecoderWeights::TakeMatrix(const std::string& name, std::int64_t rows, std::int64_t columns) {
   return {Take(name, {rows, columns}, kept_), element(), rows, columns};
+}
+
+kernels::Matrix DecoderWeights::TakeTensor(const std::string& name, const std::vector<std::int64_t>& shape, Dtype as) {
+  const auto columns = std::accumulate(shape.begin() + 1, shape.end(), std::int64_t{1}, std::multiplies<>());
+  const auto element = as == Dtype::F32 ? kernels::Element::kFloat32 : kernels::Element::kBfloat16;
+  return {Take(name, shape, as), element, shape.front(), columns};
 }
 
 const float* DecoderWeights::TakeVector(const std::string& name, std::int64_t size) {

@@ -30,6 +30,8 @@ class DecoderWeights {
 
   // [rows, columns] as `kept`, and [size] as float32. Names may have "model." in front. After a mistake, nothing.
   kernels::Matrix TakeMatrix(const std::string& name, std::int64_t rows, std::int64_t columns);
+  // A matrix of another rank or format: rows are `shape`'s first, columns the product of the others. `as`: F32 or BF16.
+  kernels::Matrix TakeTensor(const std::string& name, const std::vector<std::int64_t>& shape, checkpoint::Dtype as);
   const float* TakeVector(const std::string& name, std::int64_t size);
 
   // The first mistake: a tensor that is missing, has another shape or a dtype that is no floating-point weight; more
@@ -38,6 +40,7 @@ class DecoderWeights {
 
   Bytes mapped_bytes() const { return mapped_bytes_; }
   Bytes owned_bytes() const { return owned_bytes_; }
+  checkpoint::Dtype kept() const { return kept_; }
   kernels::Element element() const {
     return kept_ == checkpoint::Dtype::F32 ? kernels::Element::kFloat32 : kernels::Element::kBfloat16;
   }

@@ -30,27 +30,6 @@ Status RefuseUnused(const std::filesystem::path& dir, const DecoderConfig& confi
   return Ok();
 }
 
-// Memory that is kept between passes and grows; what was in it is gone then.
-class Buffer {
- public:
-  explicit Buffer(Budget* meter) : meter_(meter) {}
-
-  Result<float*> Floats(std::int64_t count) {
-    const Bytes bytes{static_cast<std::uint64_t>(count) * sizeof(float)};
-    if (memory_.size() < bytes.count) {
-      memory_ = {};  // first, so that both are never held
-      auto made = decoder::Memory::Make(bytes, meter_);
-      if (!made) return made.error();
-      memory_ = std::move(*made);
-    }
-    return memory_.as<float>();
-  }
-
- private:
-  Budget* meter_;
-  decoder::Memory memory_;
-};
-
 class LoadedDecoder : public Decoder {
  public:
   LoadedDecoder(DecoderConfig config, Dtype kept, checkpoint::Checkpoint checkpoint, const DecoderOptions& options)
@@ -103,7 +82,7 @@ class LoadedDecoder : public Decoder {
   std::unique_ptr<kernels::DecoderOps> ops_;
   decoder::Memory cache_;
   std::int64_t blocks_ = 0;
-  Buffer workspace_, logits_;
+  decoder::Scratch workspace_, logits_;
   std::atomic<std::uint64_t> steps_{0};
 };
 

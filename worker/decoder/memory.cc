@@ -47,4 +47,15 @@ void Memory::Release() {
   charge_.reset();
 }
 
+Result<float*> Scratch::Floats(std::int64_t count) {
+  const Bytes bytes{static_cast<std::uint64_t>(count) * sizeof(float)};
+  if (memory_.size() < bytes.count) {
+    memory_ = {};  // first, so that both are never held
+    auto made = Memory::Make(bytes, meter_);
+    if (!made) return made.error();
+    memory_ = std::move(*made);
+  }
+  return memory_.as<float>();
+}
+
 }  // namespace berth::decoder

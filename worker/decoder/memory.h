@@ -33,4 +33,16 @@ class Memory {
   std::unique_ptr<engine::Charge> charge_;  // behind the pages, so that the count is never below what is held
 };
 
+// Memory that is kept between passes and grows; what was in it is gone then.
+class Scratch {
+ public:
+  explicit Scratch(engine::Budget* meter) : meter_(meter) {}
+
+  Result<float*> Floats(std::int64_t count);
+
+ private:
+  engine::Budget* meter_;
+  Memory memory_;
+};
+
 }  // namespace berth::decoder

@@ -1,5 +1,5 @@
-// The operations of which a decoder is put together, behind one interface, so that another device's kernels can take
-// the CPU's place without a change in the models. Pointers are the device's; activations are float32, row-major, without
+// The operations of which decoders, and the encoder of speech, are put together, behind one interface, so that another
+// device's kernels can take the CPU's place without a change in the models. Pointers are the device's; activations are float32, row-major, without
 // gaps. Each row's result is bitwise the same whatever other rows are computed with it: every sum has one order, which
 // depends on the operation's widths and on positions alone. Torch-free. One thread at a time calls.
 #pragma once
@@ -64,6 +64,44 @@ struct Rotation {
   std::int64_t half = 0;
 };
 
+// Frames of one panel of a FrameCache.
+inline constexpr std::int64_t kPanelFrames = 64;
+
+// Keys and values of one layer of which every query sees all: an encoder's own, and those that a decoder has of an encoder's
+// states. Of each head the keys, [panels, head_size, kPanelFrames]; behind those of all heads of each the values,
+// [padded, value_stride]. What is beyond `frames` and `head_size` is 0.
+struct FrameCache {
+  float* data = nullptr;
+  std::int64_t heads = 0;
+  std::int64_t head_size = 0;
+  std::int64_t frames = 0;
+
+  std::int64_t panels() const { return (frames + kPanelFrames - 1) / kPanelFrames; }
+  std::int64_t padded() const { return panels() * kPanelFrames; }
+  std::int64_t value_stride() const { return (head_size + 15) / 16 * 16; }
+  std::int64_t floats() const { return heads * padded() * (head_size + value_stride()); }
+  float* keys(std::int64_t head) const { return data + head * padded() * head_size; }
+  float* values(std::int64_t head) const {
+    return data + padded() * (heads * head_size + head * value_stride());
+  }
+};
+
+// Consecutive queries among the rows of an operation that see the same frames.
+struct FrameSpan {
+  std::int64_t row = 0;
+  std::int64_t rows = 0;
+  FrameCache cache;
+};
+
+// Channels over time, as a convolution reads them: component (t, c) is data[t · frame_stride + c · channel_stride].
+struct Signal {
+  const float* data = nullptr;
+  std::int64_t frames = 0;
+  std::int64_t channels = 0;
+  std::int64_t frame_stride = 0;
+  std::int64_t channel_stride = 0;
+};
+
 class DecoderOps {
  public:
   virtual ~DecoderOps() = default;
@@ -95,6 +133,30 @@ class DecoderOps {
 
   // gate = silu(gate) · up, [count].
   virtual void SiluMul(float* gate, const float* up, std::int64_t count) = 0;
+
+  // x[i] += table[ids[i]].
+  virtual void AddRows(const Matrix& table, std::span<const std::int32_t> ids, float* x) = 0;
+
+  // y = (x - mean) / sqrt(variance + eps) · weight + bias for rows of `width` (Ba et al. 2016); y may be x.
+  virtual void LayerNorm(const float* x, std::int64_t rows, std::int64_t width, const float* weight, const float* bias,
+                         float eps, float* y) = 0;
+
+  // x = x · Φ(x), [count], with the error function (Hendrycks and Gimpel 2016), not its tanh.
+  virtual void Gelu(float* x, std::int64_t count) = 0;
+
+  // The rows [first, first + rows) of what a convolution of three taps and a border of one zero multiplies:
+  // y[r, 3c + k] = x at frame (first + r) · step + k − 1, channel c; so that y Wᵀ with W [out, channels, 3] is the convolution.
+  virtual void Unfold(const Signal& x, std::int64_t step, std::int64_t first, std::int64_t rows, float* y) = 0;
+
+  // Writes keys and values [rows, heads · head_size] of the frames from `first` on to their places.
+  virtual void StoreFrames(const float* keys, const float* values, std::int64_t first, std::int64_t rows,
+                           const FrameCache& cache) = 0;
+
+  // Attention of queries [rows, heads · head_size] over all frames of their span.
+  virtual void AttendFrames(const float* queries, std::span<const FrameSpan> spans, float scale, float* y) = 0;
+
+  // scale · q k of one head, [span.rows, frames], without the softmax.
+  virtual void FrameScores(const float* queries, const FrameSpan& span, std::int64_t head, float scale, float* y) = 0;
 };
 
 }  // namespace berth::kernels

@@ -13,18 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/unit/kernels/each_isa.h"
+
 namespace berth::kernels::cpu {
 namespace {
-
-using Floats = std::vector<float>;
-
-Floats RandomFloats(std::size_t count, unsigned seed) {
-  std::mt19937 random(seed);
-  std::uniform_real_distribution<float> draw(-1, 1);
-  Floats values(count);
-  for (float& value : values) value = draw(random);
-  return values;
-}
 
 std::vector<std::uint16_t> ToBfloat16(const Floats& values) {
   std::vector<std::uint16_t> halves;
@@ -37,30 +29,6 @@ Floats Widened(const std::vector<std::uint16_t>& halves) {
   for (const std::uint16_t half : halves) values.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16));
   return values;
 }
-
-void ExpectClose(const Floats& values, const std::vector<double>& expected, double share, const std::string& what) {
-  ASSERT_EQ(values.size(), expected.size()) << what;
-  double most = 0, difference = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    most = std::max(most, std::abs(expected[i]));
-    difference = std::max(difference, std::abs(static_cast<double>(values[i]) - expected[i]));
-  }
-  EXPECT_LE(difference, share * most) << what;
-}
-
-class EachIsa : public testing::TestWithParam<std::size_t> {
- protected:
-  void SetUp() override {
-    const IsaList list = SupportedIsas();
-    if (GetParam() >= list.count) GTEST_SKIP() << "this machine has " << list.count << " instruction sets";
-    isa_ = list.isas[GetParam()];
-    one_ = MakeCpuOps(1, *isa_);
-    three_ = MakeCpuOps(3, *isa_);
-  }
-
-  const Isa* isa_ = nullptr;
-  std::unique_ptr<DecoderOps> one_, three_;
-};
 
 INSTANTIATE_TEST_SUITE_P(All, EachIsa, testing::Values(0, 1, 2));
 

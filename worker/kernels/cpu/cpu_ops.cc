@@ -74,6 +74,40 @@ class CpuOps : public DecoderOps {
     });
   }
 
+  void AddRows(const Matrix& table, std::span<const std::int32_t> ids, float* x) override {
+    std::vector<float> row(static_cast<std::size_t>(table.columns));
+    for (const std::int32_t id : ids) {
+      Widened(table, id, row.data());
+      for (const float value : row) *x++ += value;
+    }
+  }
+
+  void LayerNorm(const float* x, std::int64_t rows, std::int64_t width, const float* weight, const float* bias, float eps,
+                 float* y) override {
+    ForRows(rows, width,
+            [&](std::int64_t row) { isa_.layer_norm(x + row * width, width, weight, bias, eps, y + row * width); });
+  }
+
+  void Gelu(float* x, std::int64_t count) override {
+    const std::int64_t piece = kWorthSharing / 2;
+    pool_.Run(CeilDiv(count, piece), [&](std::int64_t task, int) {
+      isa_.gelu(x + task * piece, std::min(piece, count - task * piece));
+    });
+  }
+
+  void Unfold(const Signal& x, std::int64_t step, std::int64_t first, std::int64_t rows, float* y) override {
+    ForRows(rows, 3 * x.channels, [&](std::int64_t row) {
+      for (std::int64_t tap = 0; tap < 3; ++tap) {
+        TakeFrame(x, (first + row) * step + tap - 1, y + row * 3 * x.channels + tap);
+      }
+    });
+  }
+
+  void StoreFrames(const float* keys, const float* values, std::int64_t first, std::int64_t rows,
+                   const FrameCache& cache) override;
+  void AttendFrames(const float* queries, std::span<const FrameSpan> spans, float scale, float* y) override;
+  void FrameScores(const float* queries, const FrameSpan& span, std::int64_t head, float scale, float* y) override;
+
  private:
   // Rows of a little work each, in pieces that are worth a thread.
   template <class Row>
@@ -92,6 +126,13 @@ class CpuOps : public DecoderOps {
     } else {
       isa_.widen(static_cast<const std::uint16_t*>(table.data) + row * table.columns, table.columns, y);
     }
+  }
+
+  // Every third of y is a channel of the frame; beyond both ends frames are 0.
+  static void TakeFrame(const Signal& x, std::int64_t frame, float* y) {
+    const bool inside = frame >= 0 && frame < x.frames;
+    const float* from = x.data + frame * x.frame_stride;
+    for (std::int64_t c = 0; c < x.channels; ++c) y[3 * c] = inside ? from[c * x.channel_stride] : 0;
   }
 
   static void RotateHead(float* x, const float* cosines, const float* sines, std::int64_t half) {
@@ -160,6 +201,54 @@ void CpuOps::Attend(const float* queries, std::int64_t heads, std::span<const Sp
     const std::int64_t offset = (span->row + token) * stride + head * group * cache.head_size;
     isa_.attention({queries + offset, y + offset, stride, std::min(kTokensOfPiece, span->tokens - token),
                     span->position + token, group, span->blocks, &cache, head, scale, window});
+  });
+}
+
+// Tasks are panels of heads. What the last panel has beyond the frames becomes 0.
+void CpuOps::StoreFrames(const float* keys, const float* values, std::int64_t first, std::int64_t rows,
+                         const FrameCache& cache) {
+  const std::int64_t width = cache.heads * cache.head_size, size = cache.head_size, stride = cache.value_stride();
+  const std::int64_t end = first + rows == cache.frames ? cache.padded() : first + rows;
+  ForRows(cache.heads, (end - first) * 2 * size, [&](std::int64_t head) {
+    for (std::int64_t frame = first; frame < end; ++frame) {
+      const bool there = frame < first + rows;
+      const std::int64_t from = (frame - first) * width + head * size;
+      float* key = cache.keys(head) + frame / kPanelFrames * kPanelFrames * size + frame % kPanelFrames;
+      float* value = cache.values(head) + frame * stride;
+      for (std::int64_t i = 0; i < size; ++i) key[i * kPanelFrames] = there ? keys[from + i] : 0;
+      for (std::int64_t i = 0; i < stride; ++i) value[i] = there && i < size ? values[from + i] : 0;
+    }
+  });
+}
+
+// Tasks are the heads of each piece of a span.
+void CpuOps::AttendFrames(const float* queries, std::span<const FrameSpan> spans, float scale, float* y) {
+  if (spans.empty()) return;
+  const std::int64_t heads = spans[0].cache.heads, size = spans[0].cache.head_size;
+  std::int64_t pieces = 0;
+  for (const FrameSpan& span : spans) pieces += CeilDiv(span.rows, kMostFrameRows);
+  pool_.Run(pieces * heads, [&](std::int64_t task, int) {
+    const std::int64_t head = task % heads;
+    std::int64_t piece = task / heads;
+    const FrameSpan* span = spans.data();
+    for (; piece >= CeilDiv(span->rows, kMostFrameRows); ++span) piece -= CeilDiv(span->rows, kMostFrameRows);
+    const std::int64_t row = piece * kMostFrameRows, offset = (span->row + row) * heads * size + head * size;
+    isa_.frame_attention({queries + offset, y + offset, heads * size, std::min(kMostFrameRows, span->rows - row),
+                          &span->cache, head, scale});
+  });
+}
+
+void CpuOps::FrameScores(const float* queries, const FrameSpan& span, std::int64_t head, float scale, float* y) {
+  const FrameCache& cache = span.cache;
+  const std::int64_t size = cache.head_size, width = cache.heads * size;
+  ForRows(span.rows, cache.frames * size, [&](std::int64_t row) {
+    const float* q = queries + (span.row + row) * width + head * size;
+    for (std::int64_t frame = 0; frame < cache.frames; ++frame) {
+      const float* key = cache.keys(head) + frame / kPanelFrames * kPanelFrames * size + frame % kPanelFrames;
+      float sum = 0;
+      for (std::int64_t i = 0; i < size; ++i) sum += q[i] * key[i * kPanelFrames];
+      y[row * cache.frames + frame] = sum * scale;
+    }
   });
 }
 

@@ -44,6 +44,12 @@ struct Simd {
     return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
   }
 
+  static float Largest(F a) {
+    __m128 x = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
+  }
+
   // The lanes of each of four vectors: neighbours, then pairs, then halves.
   static void Sum4(F a, F b, F c, F d, float* sums) {
     const F four = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));

@@ -36,6 +36,8 @@ struct Simd {
   static F Round(F x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   static F PowerOfTwo(F n) { return _mm512_scalef_ps(Set(1), n); }
 
+  static float Largest(F a) { return _mm512_reduce_max_ps(a); }
+
   // The lanes of each of four vectors: neighbours, then pairs, then quarters.
   static void Sum4(F a, F b, F c, F d, float* sums) {
     const F ab = Add(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));

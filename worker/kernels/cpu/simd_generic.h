@@ -50,6 +50,10 @@ struct Simd {
   // 2^n for integers −126 ≤ n ≤ 127.
   static F PowerOfTwo(F n) { return reinterpret_cast<F>((__builtin_convertvector(n, I) + 127) << 23); }
 
+  static float Largest(F a) {
+    const F pairs = Max(a, F{a[2], a[3], a[0], a[1]});
+    return pairs[0] > pairs[1] ? pairs[0] : pairs[1];
+  }
   static float Sum(F a) { return (a[0] + a[2]) + (a[1] + a[3]); }
   static void Sum4(F a, F b, F c, F d, float* sums) {
     sums[0] = Sum(a);

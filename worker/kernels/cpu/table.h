@@ -3,6 +3,7 @@
 #pragma once
 
 #include "worker/kernels/cpu/attention.h"
+#include "worker/kernels/cpu/frame_attention.h"
 #include "worker/kernels/cpu/isa.h"
 #include "worker/kernels/cpu/linear.h"
 #include "worker/kernels/cpu/rows.h"
@@ -12,7 +13,8 @@ namespace {
 
 template <class S>
 constexpr Isa TableOf(const char* name) {
-  return {name, &LinearOf<S>::Run, &AttentionOf<S>::Run, &RmsNormRow<S>, &SiluMulRow<S>, &WidenRow<S>, &NarrowRow};
+  return {name,           &LinearOf<S>::Run, &AttentionOf<S>::Run, &FrameAttentionOf<S>::Run, &LayerNormRow<S>,
+          &GeluRow<S>,    &RmsNormRow<S>,    &SiluMulRow<S>,       &WidenRow<S>,              &NarrowRow};
 }
 
 }  // namespace
