@@ -67,7 +67,7 @@ PURE = ["supervisor/placement/*", "supervisor/gpu/inventory.*", "supervisor/gpu/
         "supervisor/route/retry_budget.*", "supervisor/admin/gpu_devices.*", "worker/engine/batcher.*",
         "worker/generation/block_pool.*", "worker/generation/scheduler.*", "worker/generation/sampler.*",
         "worker/generation/stop_matcher.*", "worker/generation/cache_plan.*", "worker/audio/pieces.*", "worker/audio/mel.*",
-        "worker/audio/power_spectrum.*"]
+        "worker/audio/power_spectrum.*", "worker/speech/decoding/*"]
 IMPURE = re.compile(r"<(boost/asio|boost/process|fstream|sys/|unistd|fcntl|thread|mutex)|Clock::now|system_clock")
 
 
