@@ -15,6 +15,17 @@ asio::awaitable<serve::EventSource::Piece> GenerationEvents::Next(TimePoint dead
     auto opening = Open();
     if (!opening.empty()) co_return Piece{std::move(opening), false};
   }
+  // News need not be events: a token whose text is withheld says nothing yet.
+  Piece piece;
+  do {
+    auto waiting = Wait(deadline);
+    co_await std::move(waiting);
+    piece = Told(run_->news->Take());
+  } while (piece.events.empty() && !piece.last && Clock::now() < deadline);
+  co_return piece;
+}
+
+asio::awaitable<void> GenerationEvents::Wait(TimePoint deadline) {
   const auto executor = co_await asio::this_coro::executor;
   auto timer = std::make_shared<asio::steady_timer>(executor);
   const auto wake = [timer, executor] { asio::post(executor, [timer] { timer->cancel(); }); };
@@ -23,7 +34,6 @@ asio::awaitable<serve::EventSource::Piece> GenerationEvents::Next(TimePoint dead
     timer->expires_at(deadline);
     co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
-  co_return Told(run_->news->Take());
 }
 
 std::string GenerationEvents::Open() {

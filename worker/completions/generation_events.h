@@ -21,6 +21,7 @@ class GenerationEvents : public serve::EventSource {
 
  private:
   std::string Open();
+  boost::asio::awaitable<void> Wait(TimePoint deadline);  // for news
   Piece Told(News::Taken taken);
   std::string Ending(const News::Taken& taken);
 

@@ -81,7 +81,8 @@ class GenerationFixture : public testing::Test {
  protected:
   using Job = engine::GenerationJob;
 
-  GenerationFixture() {
+  explicit GenerationFixture(Duration ping_every = std::chrono::milliseconds(5))
+      : router(service.common, GenerationRoutes(service), "writes text", ping_every) {
     facts.name = "m";
     facts.max_tokens = 32;
     facts.vocab_size = 10;
@@ -169,13 +170,10 @@ class GenerationFixture : public testing::Test {
                             [this](Job& job) {
                               if (!job.cancelled.exchange(true)) ++cancelled;
                             }};
-  serve::Router router{service.common, GenerationRoutes(service), "writes text", ping_every};
+  serve::Router router;
   boost::asio::io_context io{1};
   std::unique_ptr<KeepingExchange> exchange;
   std::optional<http::Response> response;
-
-  static constexpr Duration ping_every = std::chrono::milliseconds(5);
-
 };
 
 }  // namespace berth::completions

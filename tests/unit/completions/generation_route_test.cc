@@ -18,6 +18,8 @@ std::string Chat(const std::string& more) {
 
 class GenerationRoute : public GenerationFixture {
  protected:
+  using GenerationFixture::GenerationFixture;
+
   void SayHelloWorld() {
     generate = [](Job& job) {
       job.cached_tokens = 1;
@@ -157,6 +159,33 @@ TEST_F(GenerationRoute, SilenceIsBrokenByComments) {
   Finish();
   generator.join();
   EXPECT_EQ(exchange->chunks.back(), "data: [DONE]\n\n");
+}
+
+// Nobody is silent for an hour here.
+class PatientGenerationRoute : public GenerationRoute {
+ protected:
+  PatientGenerationRoute() : GenerationRoute(std::chrono::hours(1)) {}
+};
+
+TEST_F(PatientGenerationRoute, ATokenWhoseTextIsWithheldIsNoSilence) {
+  std::thread generator;
+  std::binary_semaphore taken{0};
+  generate = [&](Job& job) {
+    job.deliver(Says("", 5));
+    generator = std::thread([&, job = last] {
+      taken.acquire();
+      job->deliver(Says("hello", 6));
+      job->ended(JobEnd::kDone);
+    });
+  };
+  Start(Request("/v1/chat/completions", Chat(R"("stream":true)")));
+  exchange->on_chunk = [&] {  // when nothing else is to be done: the first token was taken then
+    if (exchange->chunks.size() == 1) boost::asio::post(io, [&] { taken.release(); });
+  };
+  Finish();
+  generator.join();
+  EXPECT_EQ(exchange->text().find("ping"), std::string::npos) << exchange->text();
+  EXPECT_EQ(exchange->events().size(), 3U) << exchange->text();
 }
 
 TEST_F(GenerationRoute, AFailureOnTheWayIsAnEventOfItsErrorAndNoDone) {
