@@ -31,8 +31,7 @@ class Completions : public ReplyShape {
         echoes_(std::move(echoes)),
         n_(static_cast<std::size_t>(request.n)),
         logprobs_(request.logprobs),
-        skip_special_(request.skip_special_tokens),
-        only_echo_(request.only_echo()) {}
+        skip_special_(request.skip_special_tokens) {}
 
   // The prompt's text, where it is to come back.
   std::string Opening(std::size_t choice) override {
@@ -42,7 +41,7 @@ class Completions : public ReplyShape {
 
   std::string Events(const ChoiceNews& news) override {
     if (news.text.empty() && news.tokens.empty() && news.finish == engine::Delta::Finish::kNone) return "";
-    return Event(Entry(news.index, only_echo_ ? "" : news.text, Logprobs(news), FinishReason(news.finish)));
+    return Event(Entry(news.index, news.text, Logprobs(news), FinishReason(news.finish)));
   }
 
  protected:
@@ -50,8 +49,7 @@ class Completions : public ReplyShape {
 
   Json Choice(const ChoiceNews& choice) override {
     std::string text = echoes_.empty() ? "" : echoes_[choice.index / n_];
-    if (!only_echo_) text += choice.text;
-    return Entry(choice.index, std::move(text), Logprobs(choice), FinishReason(choice.finish));
+    return Entry(choice.index, text + choice.text, Logprobs(choice), FinishReason(choice.finish));
   }
 
  private:
@@ -69,7 +67,6 @@ class Completions : public ReplyShape {
     Progress& progress = progress_.try_emplace(news.index, tokenizer(), skip_special_).first->second;
     Json tokens = Json::array(), logprobs = Json::array(), tops = Json::array(), offsets = Json::array();
     for (const auto& token : news.tokens) {
-      if (only_echo_ && !token.of_prompt) continue;
       tokens.push_back(CompletionToken(tokenizer(), token.id));
       logprobs.push_back(token.logprob ? Json(Shown(*token.logprob)) : Json());
       tops.push_back(token.logprob ? Top(token) : Json());
@@ -96,7 +93,6 @@ class Completions : public ReplyShape {
   const std::size_t n_;
   const int logprobs_;
   const bool skip_special_;
-  const bool only_echo_;
   std::map<std::size_t, Progress> progress_;
 };
 

@@ -23,8 +23,6 @@ struct CompletionsRequest : GenerationRequest {
   bool single = false;  // `prompt` was no list of prompts
   bool echo = false;    // the prompt's text, and its log-probabilities, come back before the completion's
 
-  // Only the prompt comes back: nothing is generated that anybody sees.
-  bool only_echo() const { return max_tokens == 0; }
   std::string ParamOf(std::size_t index) const { return single ? "prompt" : Element("prompt", index); }
 };
 

@@ -56,7 +56,7 @@ serve::EventSource::Piece GenerationEvents::Told(News::Taken taken) {
 
 std::string GenerationEvents::Ending(const News::Taken& taken) {
   if (*taken.end != engine::JobEnd::kDone) return DataEvent(serve::Refusal(*taken.end, taken.error).body);
-  const Usage usage{run_->prompt_tokens, run_->only_echo ? 0 : generated_, run_->job->cached_tokens};
+  const Usage usage{run_->prompt_tokens, generated_, run_->job->cached_tokens};
   return (usage_ ? run_->shape->UsageEvent(usage) : "") + DataEvent("[DONE]");
 }
 

@@ -89,7 +89,6 @@ std::unique_ptr<GenerationRun> MakeRun(GenerationService& service, const Generat
   run->shape = work.MakeShape(service.tokenizer, HeadOf(service, call.request->head, work));
   run->prompt_tokens = prompts.total;
   run->n = request.n;
-  run->only_echo = work.only_echo();
   run->job->charge = std::move(call.charge);
   FillJob(*run->job, work, std::move(prompts), call.request->head);
   ConnectJob(*run, std::move(begin));
@@ -100,7 +99,7 @@ http::Response WholeReply(GenerationRun& run, TimePoint arrival) {
   auto taken = run.news->Take();
   if (taken.end != JobEnd::kDone) return serve::Refusal(*taken.end, taken.error);
   Usage usage{run.prompt_tokens, 0, run.job->cached_tokens};
-  for (const ChoiceNews& choice : taken.choices) usage.completion_tokens += run.only_echo ? 0 : choice.generated;
+  for (const ChoiceNews& choice : taken.choices) usage.completion_tokens += choice.generated;
   const auto choices = BestOf(std::move(taken.choices), run.job->choices, run.n);
   auto response = http::JsonResponse(200, run.shape->Whole(choices, usage));
   response.fields.push_back({"x-inference-ms", serve::Milliseconds(run.job->inference)});

@@ -23,7 +23,6 @@ class GenerationWork {
   virtual const GenerationRequest& request() const = 0;
   virtual const char* id_prefix() const = 0;       // "chatcmpl-"
   virtual bool prompt_logprobs() const = 0;        // those of the prompt's tokens come back, too
-  virtual bool only_echo() const = 0;              // the prompt alone comes back
   virtual Parsed<Prompts> MakePrompts(const GenerationService& service) const = 0;
   virtual std::unique_ptr<ReplyShape> MakeShape(const text::Tokenizer& tokenizer, ReplyHead head) const = 0;
 };

@@ -28,7 +28,6 @@ struct GenerationRun {
   std::unique_ptr<ReplyShape> shape;
   std::size_t prompt_tokens = 0;
   int n = 1;             // choices of each prompt in the reply
-  bool only_echo = false;  // what is generated is nobody's
 };
 
 // The likeliest `n` of each prompt's `best_of` choices, by the mean of their tokens' log-probabilities; in the order of

@@ -21,8 +21,8 @@ class Room {
   // What is not asked for is what fits. `fallback` 0: all of it.
   Parsed<std::int64_t> Behind(std::size_t tokens, const std::string& param) const {
     const std::int64_t room = context_ - static_cast<std::int64_t>(tokens);
-    const std::int64_t asked = std::max<std::int64_t>(request_.max_tokens.value_or(1), 1);
-    if (asked > room) return TooLong(tokens, param);
+    const std::int64_t asked = request_.max_tokens.value_or(1);
+    if (std::max<std::int64_t>(asked, 1) > room) return TooLong(tokens, param);
     std::int64_t unasked = fallback_ > 0 ? std::min(fallback_, room) : room;
     const std::int64_t behind = length_ - static_cast<std::int64_t>(tokens);
     if (length_ > 0 && fallback_ == 0) unasked = std::clamp<std::int64_t>(behind, 1, unasked);

@@ -14,7 +14,7 @@ namespace berth::completions {
 struct Prompts {
   std::vector<std::vector<std::int32_t>> ids;  // none of them empty; each leaves room for a token
   std::size_t total = 0;                       // ids of all
-  std::int64_t max_tokens = 0;                 // of each choice, at least 1
+  std::int64_t max_tokens = 0;                 // of each choice
 };
 
 // Errors: a prompt that is empty, or that leaves no room for what is asked for (context_length_exceeded); of a

@@ -18,7 +18,6 @@ class ChatWork : public GenerationWork {
   const GenerationRequest& request() const override { return request_; }
   const char* id_prefix() const override { return "chatcmpl-"; }
   bool prompt_logprobs() const override { return false; }
-  bool only_echo() const override { return false; }
   Parsed<Prompts> MakePrompts(const GenerationService& service) const override { return PromptsOf(request_, service); }
   std::unique_ptr<ReplyShape> MakeShape(const text::Tokenizer& tokenizer, ReplyHead head) const override {
     return ChatShape(request_, tokenizer, std::move(head));
@@ -35,7 +34,6 @@ class CompletionsWork : public GenerationWork {
   const GenerationRequest& request() const override { return request_; }
   const char* id_prefix() const override { return "cmpl-"; }
   bool prompt_logprobs() const override { return request_.echo && request_.logprobs >= 0; }
-  bool only_echo() const override { return request_.only_echo(); }
   Parsed<Prompts> MakePrompts(const GenerationService& service) const override { return PromptsOf(request_, service); }
   std::unique_ptr<ReplyShape> MakeShape(const text::Tokenizer& tokenizer, ReplyHead head) const override {
     return CompletionsShape(request_, tokenizer, std::move(head));

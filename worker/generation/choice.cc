@@ -41,7 +41,7 @@ Delta Choice::Take(const Piece& piece, std::span<const float> rows, int vocab) {
   for (std::int64_t position = piece.rows_from; position < piece.end; ++position) {
     const auto row = rows.subspan(static_cast<std::size_t>(position - piece.rows_from) * width, width);
     if (sequence.prompt_rows) TakePromptRow(position, row, delta);
-    if (position + 1 == static_cast<std::int64_t>(sequence.ids.size())) Draw(row, delta);
+    if (position + 1 == static_cast<std::int64_t>(sequence.ids.size())) GoOn(row, delta);
   }
   return delta;
 }
@@ -58,6 +58,12 @@ void Choice::TakePromptRow(std::int64_t position, std::span<const float> row, De
   if (next >= sequence.prompt.size()) return;
   delta.tokens.push_back(TokenOf(sequence.prompt[next], true, row));
   delta.tokens.back().of_prompt = true;
+}
+
+// A choice of no tokens ends with its prompt, whose text is not its own.
+void Choice::GoOn(std::span<const float> row, Delta& delta) {
+  if (most_outputs_ > 0) return Draw(row, delta);
+  finish_ = delta.finish = Delta::Finish::kLength;
 }
 
 void Choice::Draw(std::span<const float> row, Delta& delta) {

@@ -43,6 +43,7 @@ class Choice {
 
  private:
   void TakePromptRow(std::int64_t position, std::span<const float> row, Delta& delta) const;
+  void GoOn(std::span<const float> row, Delta& delta);
   void Draw(std::span<const float> row, Delta& delta);
   Delta::Token TokenOf(std::int32_t id, bool with_logprobs, std::span<const float> row) const;
   void Accept(std::int32_t id, Delta& delta);

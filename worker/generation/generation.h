@@ -36,7 +36,7 @@ struct Sampling {
 
 // When a choice ends.
 struct Stopping {
-  std::int64_t max_tokens = 16;  // at least 1
+  std::int64_t max_tokens = 16;  // 0: the prompt is computed, and nothing drawn
   std::int64_t min_tokens = 0;   // neither an end token nor a stop counts before
   std::vector<std::string> stop;             // not part of the text
   bool include_stop = false;                 // or part of it

@@ -191,13 +191,12 @@ void LiveJobs::EvaluatePiece(Entry& entry, const Piece& piece, std::span<const f
     throw std::runtime_error("the model's output for this prompt is not a finite number");
   }
   Delta delta = choice.Take(piece, rows, decoder_.vocab_size());
-  if (!delta.tokens.empty() && !delta.tokens.back().of_prompt) {
-    CountToken(entry, sequence.index, now);
-    if (choice.finished()) {
-      CloseChoice(entry, choice, delta.finish == Delta::Finish::kStop ? Counter::kFinishStop : Counter::kFinishLength);
-    } else {
-      scheduler_.Append(sequence, delta.tokens.back().id);
-    }
+  const bool drawn = !delta.tokens.empty() && !delta.tokens.back().of_prompt;
+  if (drawn) CountToken(entry, sequence.index, now);
+  if (choice.finished()) {
+    CloseChoice(entry, choice, delta.finish == Delta::Finish::kStop ? Counter::kFinishStop : Counter::kFinishLength);
+  } else if (drawn) {
+    scheduler_.Append(sequence, delta.tokens.back().id);
   }
   if (entry.job->deliver) entry.job->deliver(std::move(delta));
 }

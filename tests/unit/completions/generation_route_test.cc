@@ -374,17 +374,16 @@ TEST_F(GenerationRoute, CompletionLogprobsBeginWithTheEchoedPromptWhoseFirstToke
 
 TEST_F(GenerationRoute, OnlyThePromptComesBackWhereNothingIsToBeGenerated) {
   generate = [](Job& job) {
-    EXPECT_EQ(job.stopping.max_tokens, 1);
-    Delta prompt;
+    EXPECT_EQ(job.stopping.max_tokens, 0);
+    Delta prompt = Ends(Delta::Finish::kLength);
     prompt.tokens = {{.id = 5, .of_prompt = true}};
     job.deliver(std::move(prompt));
-    job.deliver(Says(" world", 6));
-    job.deliver(Ends(Delta::Finish::kLength));
     job.ended(JobEnd::kDone);
   };
   const json body = Whole("/v1/completions", R"({"prompt":[5],"echo":true,"logprobs":0,"max_tokens":0})");
   EXPECT_EQ(body["choices"][0]["text"], "hello") << body;
   EXPECT_EQ(body["choices"][0]["logprobs"]["tokens"].size(), 1U);
+  EXPECT_EQ(body["choices"][0]["finish_reason"], "length");
   EXPECT_EQ(body["usage"]["completion_tokens"], 0);
 }
 

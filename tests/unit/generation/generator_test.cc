@@ -62,6 +62,26 @@ TEST_F(GeneratorTest, EndTokensWaitForMinTokensAndCanBeIgnored) {
   EXPECT_EQ(own.answer().tokens.size(), 1u) << "a stop token of the request ends it all the same";
 }
 
+// Whatever token would come next: an end token is the likeliest by far.
+TEST_F(GeneratorTest, AnAnswerOfNoTokensIsThePromptComputed) {
+  Start();
+  Request request = MakeRequest({Prompt(20)}, 0);
+  request.job->choices = 2;
+  request.job->prompt_logprobs = true;
+  request.job->sampling.logit_bias = {{kEos, 100.0F}};
+  generator->Submit(request.job);
+  ASSERT_EQ(request.end.get(), JobEnd::kDone);
+  EXPECT_EQ(request.answer().prompt.size(), 20u);
+  for (const int choice : {0, 1}) {
+    EXPECT_TRUE(request.answer(0, choice).tokens.empty());
+    EXPECT_EQ(request.answer(0, choice).text, "");
+    EXPECT_EQ(request.answer(0, choice).finish, Delta::Finish::kLength);
+  }
+  EXPECT_EQ(Count(Counter::kGeneratedTokens), 0);
+  EXPECT_EQ(Count(Counter::kFinishLength), 2);
+  ExpectNothingHeld();
+}
+
 TEST_F(GeneratorTest, TheContextEndsAnAnswer) {
   options.context = 40;
   Start();
