@@ -8,6 +8,9 @@
 namespace berth::engine {
 namespace {
 
+constexpr std::uint64_t kMapNode = 48;           // of a std::map, as the C library's heap rounds it
+constexpr std::uint64_t kAroundAllocation = 64;  // pointers to a choice, and what the heap keeps beside its pieces
+
 std::vector<std::int32_t> EndsOf(const Stopping& stopping, std::span<const std::int32_t> eos) {
   std::vector<std::int32_t> ends = stopping.stop_token_ids;
   if (!stopping.ignore_eos) ends.insert(ends.end(), eos.begin(), eos.end());
@@ -16,18 +19,32 @@ std::vector<std::int32_t> EndsOf(const Stopping& stopping, std::span<const std::
 
 }  // namespace
 
-Choice::Choice(const GenerationJob& job, std::size_t prompt, const Sampler::Place& place,
+ChoiceRules::ChoiceRules(const GenerationJob& job, std::span<const std::int32_t> eos)
+    : stops(job.stopping.stop), ends(EndsOf(job.stopping, eos)) {}
+
+std::uint64_t HeldBytes(const GenerationJob& job) {
+  std::uint64_t ids = 2 * job.stopping.stop_token_ids.size();
+  for (const auto& prompt : job.prompts) ids += prompt.size() * (job.sampling.repetition_penalty == 1 ? 1 : 2);
+  std::uint64_t stops = 0;
+  for (const std::string& stop : job.stopping.stop) stops += stop.size() * (2 + sizeof(std::uint32_t));
+  const std::uint64_t choice = sizeof(Choice) + job.stopping.stop.size() * sizeof(std::uint32_t) + kAroundAllocation;
+  const std::uint64_t choices = job.prompts.size() * static_cast<std::uint64_t>(job.choices);
+  return ids * sizeof(std::int32_t) + stops + job.sampling.logit_bias.size() * kMapNode + job.cache_salt.size() +
+         choices * choice;
+}
+
+Choice::Choice(const GenerationJob& job, const ChoiceRules& rules, std::size_t prompt, const Sampler::Place& place,
                const ChoiceContext& context)
     : job_(job),
+      rules_(rules),
       prompt_(prompt),
       choice_(place.choice),
       sampled_vocab_(context.sampled_vocab),
       most_outputs_(std::min(job.stopping.max_tokens,
                              context.context - static_cast<std::int64_t>(job.prompts[prompt].size()))),
-      ends_(EndsOf(job.stopping, context.eos)),
       sampler_(job.sampling, place, context.sampled_vocab),
       stream_(*context.tokenizer, job.skip_special_tokens),
-      stops_(job.stopping.stop, job.stopping.include_stop) {
+      stops_(rules.stops, job.stopping.include_stop) {
   stream_.GoOnFrom(job.prompts[prompt]);
   sequence.prompt = job.prompts[prompt];
   sequence.prompt_rows = job.prompt_logprobs && place.choice == 0;
@@ -68,7 +85,7 @@ void Choice::GoOn(std::span<const float> row, Delta& delta) {
 
 void Choice::Draw(std::span<const float> row, Delta& delta) {
   const bool may_end = outputs_ >= job_.stopping.min_tokens;
-  const auto masked = may_end ? std::span<const std::int32_t>() : std::span<const std::int32_t>(ends_);
+  const auto masked = may_end ? std::span<const std::int32_t>() : std::span<const std::int32_t>(rules_.ends);
   const std::int32_t id = sampler_.Draw(row, static_cast<std::int64_t>(sequence.ids.size()), masked);
   ++outputs_;
   delta.tokens.push_back(TokenOf(id, job_.logprobs >= 0, row));
@@ -109,6 +126,6 @@ void Choice::End(Delta::Finish finish, Delta& delta) {
   finish_ = delta.finish = finish;
 }
 
-bool Choice::IsEnd(std::int32_t id) const { return std::ranges::find(ends_, id) != ends_.end(); }
+bool Choice::IsEnd(std::int32_t id) const { return std::ranges::find(rules_.ends, id) != rules_.ends.end(); }
 
 }  // namespace berth::engine

@@ -23,10 +23,24 @@ struct ChoiceContext {
   std::int64_t context = 0;  // tokens of prompt and output
 };
 
+// What is the same for all choices of a job, and made once.
+struct ChoiceRules {
+  // `eos`: the model's end tokens.
+  ChoiceRules(const GenerationJob& job, std::span<const std::int32_t> eos);
+
+  const StopPatterns stops;
+  std::vector<std::int32_t> ends;  // tokens that end a choice
+};
+
+// About what a job and its choices hold in memory from the first to the last moment: all but what grows while they run,
+// the tokens of sequences that have started.
+std::uint64_t HeldBytes(const GenerationJob& job);
+
 class Choice {
  public:
   // `job`, and what the others refer to, outlive it.
-  Choice(const GenerationJob& job, std::size_t prompt, const Sampler::Place& place, const ChoiceContext& context);
+  Choice(const GenerationJob& job, const ChoiceRules& rules, std::size_t prompt, const Sampler::Place& place,
+         const ChoiceContext& context);
   Choice(const Choice&) = delete;
   Choice& operator=(const Choice&) = delete;
 
@@ -51,11 +65,11 @@ class Choice {
   bool IsEnd(std::int32_t id) const;
 
   const GenerationJob& job_;
+  const ChoiceRules& rules_;
   const std::size_t prompt_;
   const int choice_;
   const int sampled_vocab_;
   const std::int64_t most_outputs_;
-  std::vector<std::int32_t> ends_;  // tokens that end it
   Sampler sampler_;
   text::StreamDecoder stream_;
   StopMatcher stops_;

@@ -52,19 +52,20 @@ void LiveJobs::Add(std::shared_ptr<GenerationJob> job, TimePoint since, std::uin
 void LiveJobs::AddChoices(Entry& entry, std::uint64_t serial, std::uint64_t seed) {
   const GenerationJob& job = *entry.job;
   entry.prompts.resize(job.prompts.size());
+  entry.rules = std::make_unique<const ChoiceRules>(job, context_.eos);
   for (std::size_t prompt = 0; prompt < job.prompts.size(); ++prompt) {
     auto& [salt, distinct] = entry.prompts[prompt];
     // Without a prefix cache the choices of a prompt still share its blocks, and nobody else does.
-    salt = options_.prefix_cache ? job.cache_salt : std::to_string(serial) + "/" + std::to_string(prompt);
+    if (!options_.prefix_cache) salt = std::to_string(serial) + "/" + std::to_string(prompt);
     distinct = DistinctIds(job.sampling, job.prompts[prompt]);
     const Sequence* leader = nullptr;
     for (int choice = 0; choice < job.choices; ++choice) {
       const Sampler::Place place{seed, choice, distinct};
-      auto& added = entry.choices.emplace_back(std::make_unique<Choice>(job, prompt, place, context_));
+      auto& added = entry.choices.emplace_back(std::make_unique<Choice>(job, *entry.rules, prompt, place, context_));
       Sequence& sequence = added->sequence;
       sequence.job = serial;
       sequence.index = entry.choices.size() - 1;
-      sequence.salt = salt;
+      sequence.salt = options_.prefix_cache ? job.cache_salt : salt;
       sequence.leader = leader;
       if (leader == nullptr) leader = &sequence;
       scheduler_.Add(sequence);
@@ -176,7 +177,7 @@ void LiveJobs::Evaluate(const StepPlan& plan, std::span<const float> logits) {
     try {
       EvaluatePiece(entry, piece, rows, now);
     } catch (const std::exception& failure) {
-      entry.failed = true;
+      entry.failed = JobEnd::kFailed;
       entry.job->error = failure.what();
     }
   }
@@ -186,7 +187,8 @@ void LiveJobs::EvaluatePiece(Entry& entry, const Piece& piece, std::span<const f
   Sequence& sequence = *piece.sequence;
   Choice& choice = *entry.choices[sequence.index];
   CountPrompt(entry, sequence);
-  if (rows.empty()) return;
+  ChargeTokens(entry, sequence);
+  if (rows.empty() || entry.failed) return;
   if (!AllFinite(rows)) {  // another request's may well be: a token that was never trained, an overflow
     throw std::runtime_error("the model's output for this prompt is not a finite number");
   }
@@ -201,8 +203,24 @@ void LiveJobs::EvaluatePiece(Entry& entry, const Piece& piece, std::span<const f
   if (entry.job->deliver) entry.job->deliver(std::move(delta));
 }
 
+// A sequence has its tokens in one piece, for the decoder: those of its prompt, too.
+void LiveJobs::ChargeTokens(Entry& entry, const Sequence& sequence) {
+  std::uint64_t& charged = entry.progress[sequence.index].charged;
+  const std::uint64_t held = sequence.ids.capacity() * sizeof(std::int32_t);
+  if (held <= charged) return;
+  if (!entry.job->charge.Grow(held - charged)) {
+    entry.failed = JobEnd::kOverBudget;
+    entry.job->error = entry.job->charge.Refusal(held - charged);
+    return;
+  }
+  charged = held;
+}
+
 void LiveJobs::CloseChoice(Entry& entry, Choice& choice, Counter reason) {
   scheduler_.Remove(choice.sequence);
+  std::vector<std::int32_t>().swap(choice.sequence.ids);  // the job's other choices may go on for long
+  std::uint64_t& charged = entry.progress[choice.sequence.index].charged;
+  entry.job->charge.Shrink(std::exchange(charged, 0));
   --entry.open;
   metrics_.Add(reason, 1);
 }
@@ -213,7 +231,7 @@ std::vector<LiveJobs::Ended> LiveJobs::Finished() {
     const auto position = each++;
     Entry& entry = position->second;
     if (entry.failed) {
-      ended.push_back(Close(position, JobEnd::kFailed));
+      ended.push_back(Close(position, *entry.failed));
     } else if (entry.open == 0) {
       std::int64_t generated = 0;
       for (const auto& choice : entry.choices) generated += choice->outputs();

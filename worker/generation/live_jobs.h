@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,16 +41,18 @@ class LiveJobs {
 
  private:
   struct Prompt {
-    std::string salt;
+    std::string salt;                    // where it is not the job's
     std::vector<std::int32_t> distinct;  // DistinctIds()
   };
   struct Progress {
     bool counted = false;  // its prompt was
     TimePoint last_token;
+    std::uint64_t charged = 0;  // of its sequence's tokens
   };
   struct Entry {
     std::shared_ptr<GenerationJob> job;
     std::vector<Prompt> prompts;
+    std::unique_ptr<const ChoiceRules> rules;
     std::vector<std::unique_ptr<Choice>> choices;  // those of the first prompt, then those of the next …
     std::vector<Progress> progress;                // of each choice
     std::size_t open = 0;                          // choices that have not finished
@@ -57,7 +60,7 @@ class LiveJobs {
     TimePoint began;
     bool begun = false;
     bool answered = false;  // the first token came
-    bool failed = false;    // while its step was evaluated; `job->error` says why
+    std::optional<JobEnd> failed;  // while its step was evaluated; `job->error` says why
   };
   using Entries = std::map<std::uint64_t, Entry>;
 
@@ -68,6 +71,7 @@ class LiveJobs {
   void Evaluate(const StepPlan& plan, std::span<const float> logits);
   void EvaluatePiece(Entry& entry, const Piece& piece, std::span<const float> rows, TimePoint now);
   void CountToken(Entry& entry, std::size_t index, TimePoint now);
+  static void ChargeTokens(Entry& entry, const Sequence& sequence);
   void CloseChoice(Entry& entry, Choice& choice, Counter reason);
   void CountStep(const StepPlan& plan, Clock::duration took);
   std::vector<Ended> Finished();

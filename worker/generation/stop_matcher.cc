@@ -5,44 +5,42 @@
 
 namespace berth::engine {
 
-StopMatcher::StopMatcher(const std::vector<std::string>& stops, bool include_stop) : include_stop_(include_stop) {
+StopPatterns::StopPatterns(const std::vector<std::string>& stops) {
   for (const std::string& text : stops) {
     if (text.empty()) continue;
-    Stop stop{text, {0}, 0};
-    for (std::size_t i = 1; i < text.size(); ++i) stop.failure.push_back(Advance(stop, stop.failure.back(), text[i]));
-    stops_.push_back(std::move(stop));
+    Pattern pattern{text, {}};
+    pattern.failure.reserve(text.size());
+    pattern.failure.push_back(0);
+    for (std::size_t i = 1; i < text.size(); ++i) {
+      pattern.failure.push_back(pattern.Advance(pattern.failure.back(), text[i]));
+    }
+    patterns_.push_back(std::move(pattern));
   }
 }
 
-std::size_t StopMatcher::Advance(const Stop& stop, std::size_t matched, char next) {
-  while (matched > 0 && stop.text[matched] != next) matched = stop.failure[matched - 1];
-  return stop.text[matched] == next ? matched + 1 : 0;
+std::uint32_t StopPatterns::Pattern::Advance(std::uint32_t matched, char next) const {
+  while (matched > 0 && text[matched] != next) matched = failure[matched - 1];
+  return text[matched] == next ? matched + 1 : 0;
 }
 
-// True: some stop string is complete.
-bool StopMatcher::Step(char next) {
-  bool complete = false;
-  for (Stop& stop : stops_) {
-    stop.matched = Advance(stop, stop.matched, next);
-    complete |= stop.matched == stop.text.size();
+// The length of the longest stop string that is complete; 0: none is.
+std::size_t StopMatcher::Step(char next) {
+  std::size_t complete = 0;
+  for (std::size_t i = 0; i < patterns_.size(); ++i) {
+    matched_[i] = patterns_[i].Advance(matched_[i], next);
+    if (matched_[i] == patterns_[i].text.size()) complete = std::max(complete, patterns_[i].text.size());
   }
   return complete;
 }
 
 std::string StopMatcher::Push(std::string_view text) {
   if (stopped_) return {};
-  if (stops_.empty()) return std::string(text);
+  if (patterns_.empty()) return std::string(text);
   for (const char next : text) {
     withheld_ += next;
-    if (!Step(next)) continue;
-    std::size_t length = 0;
-    for (const Stop& stop : stops_) {
-      if (stop.matched == stop.text.size()) length = std::max(length, stop.matched);
-    }
-    return EndAt(length);
+    if (const std::size_t length = Step(next); length > 0) return EndAt(length);
   }
-  std::size_t undecided = 0;
-  for (const Stop& stop : stops_) undecided = std::max(undecided, stop.matched);
+  const std::size_t undecided = *std::ranges::max_element(matched_);
   std::string certain = withheld_.substr(0, withheld_.size() - undecided);
   withheld_.erase(0, certain.size());
   return certain;

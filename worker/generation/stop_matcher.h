@@ -5,16 +5,35 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace berth::engine {
 
+// The stop strings, made ready to be looked for; shared by all texts in which they are.
+class StopPatterns {
+ public:
+  // Empty strings stop nothing.
+  explicit StopPatterns(const std::vector<std::string>& stops);
+
+ private:
+  friend class StopMatcher;
+  struct Pattern {
+    std::string text;
+    std::vector<std::uint32_t> failure;  // of each prefix, the length of its longest proper prefix that is a suffix
+
+    std::uint32_t Advance(std::uint32_t matched, char next) const;
+  };
+  std::vector<Pattern> patterns_;
+};
+
 class StopMatcher {
  public:
-  // Empty strings stop nothing. `include_stop`: the stop string is part of the text.
-  StopMatcher(const std::vector<std::string>& stops, bool include_stop);
+  // `patterns` outlives this. `include_stop`: the stop string is part of the text.
+  StopMatcher(const StopPatterns& patterns, bool include_stop)
+      : include_stop_(include_stop), patterns_(patterns.patterns_), matched_(patterns_.size()) {}
 
   // What is certain of the text after `text`; nothing more comes once it has stopped.
   std::string Push(std::string_view text);
@@ -23,17 +42,12 @@ class StopMatcher {
   std::string Finish();
 
  private:
-  struct Stop {
-    std::string text;
-    std::vector<std::size_t> failure;  // of each prefix, the length of its longest proper prefix that is a suffix
-    std::size_t matched = 0;           // of `text`, at the end of what was seen
-  };
-  static std::size_t Advance(const Stop& stop, std::size_t matched, char next);
-  bool Step(char next);
+  std::size_t Step(char next);
   std::string EndAt(std::size_t length);
 
   const bool include_stop_;
-  std::vector<Stop> stops_;
+  const std::vector<StopPatterns::Pattern>& patterns_;
+  std::vector<std::uint32_t> matched_;  // of each pattern, at the end of what was seen
   std::string withheld_;
   bool stopped_ = false;
 };

@@ -76,6 +76,12 @@ bool Charge::Hold(Budget& budget, std::uint64_t bytes) {
   return true;
 }
 
+bool Charge::Grow(std::uint64_t bytes) { return budget_ == nullptr || Hold(*budget_, bytes_ + bytes); }
+
+void Charge::Shrink(std::uint64_t bytes) {
+  if (budget_ != nullptr) Hold(*budget_, bytes_ - std::min(bytes, bytes_));  // less is never refused
+}
+
 void Charge::Reset() {
   if (budget_ != nullptr) budget_->Give(bytes_);
   budget_ = nullptr;

@@ -83,6 +83,12 @@ class Charge {
 
   // From what it holds to `bytes` of `budget`, which outlives it. False: they do not fit; it holds what it held.
   bool Hold(Budget& budget, std::uint64_t bytes);
+  // So much more of the budget that it holds of; of none: true, and nothing is counted.
+  bool Grow(std::uint64_t bytes);
+  void Shrink(std::uint64_t bytes);
+  std::uint64_t bytes() const { return bytes_; }
+  // Why Grow() said no.
+  std::string Refusal(std::uint64_t bytes) const { return budget_ == nullptr ? "" : budget_->Refusal(bytes); }
   void Reset();
 
  private:

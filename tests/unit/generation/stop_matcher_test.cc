@@ -8,8 +8,13 @@
 namespace berth::engine {
 namespace {
 
+struct Stops : StopPatterns, StopMatcher {
+  Stops(const std::vector<std::string>& stops, bool include_stop)
+      : StopPatterns(stops), StopMatcher(static_cast<const StopPatterns&>(*this), include_stop) {}
+};
+
 TEST(StopMatcher, WithholdsWhatMayBeginAStopStringAndNoMore) {
-  StopMatcher stops({"\n\nUser:"}, false);
+  Stops stops({"\n\nUser:"}, false);
   EXPECT_EQ(stops.Push("Hello\n"), "Hello");
   EXPECT_EQ(stops.Push("\nUs"), "");
   EXPECT_EQ(stops.Push("e it"), "\n\nUse it");
@@ -19,43 +24,43 @@ TEST(StopMatcher, WithholdsWhatMayBeginAStopStringAndNoMore) {
 }
 
 TEST(StopMatcher, WhatWasWithheldIsTextWhenTheTextEnds) {
-  StopMatcher stops({"END"}, false);
+  Stops stops({"END"}, false);
   EXPECT_EQ(stops.Push("the EN"), "the ");
   EXPECT_EQ(stops.Finish(), "EN");
   EXPECT_FALSE(stops.stopped());
 }
 
 TEST(StopMatcher, AStopStringIsPartOfTheTextWhenAsked) {
-  StopMatcher stops({"."}, true);
+  Stops stops({"."}, true);
   EXPECT_EQ(stops.Push("One. Two."), "One.");
   EXPECT_TRUE(stops.stopped());
 }
 
 TEST(StopMatcher, TheFirstThatIsCompleteCountsAndOfThoseTheLongest) {
-  StopMatcher first({"cd", "bcde"}, false);
+  Stops first({"cd", "bcde"}, false);
   EXPECT_EQ(first.Push("abcde"), "ab") << "\"cd\" is complete before \"bcde\"";
-  StopMatcher longest({"c", "bc", "abd"}, false);
+  Stops longest({"c", "bc", "abd"}, false);
   EXPECT_EQ(longest.Push("abc"), "a");
 }
 
 TEST(StopMatcher, FallsBackToAShorterBeginning) {
-  StopMatcher stops({"aab"}, false);
+  Stops stops({"aab"}, false);
   EXPECT_EQ(stops.Push("aaa"), "a");
   EXPECT_EQ(stops.Push("b"), "");
   EXPECT_TRUE(stops.stopped());
 }
 
 TEST(StopMatcher, WithholdsWholeCharacters) {
-  StopMatcher stops({"é!"}, false);
+  Stops stops({"é!"}, false);
   EXPECT_EQ(stops.Push("caf"), "caf");
   EXPECT_EQ(stops.Push("é"), "");
   EXPECT_EQ(stops.Push("?"), "é?");
 }
 
 TEST(StopMatcher, WithoutStopStringsNothingIsWithheld) {
-  StopMatcher none({}, false);
+  Stops none({}, false);
   EXPECT_EQ(none.Push("text"), "text");
-  StopMatcher empty({""}, false);
+  Stops empty({""}, false);
   EXPECT_EQ(empty.Push("text"), "text");
   EXPECT_FALSE(empty.stopped());
 }
@@ -82,7 +87,7 @@ TEST(StopMatcher, AnyPiecesOfATextGiveWhatTheDefinitionGives) {
   for (int round = 0; round < 5000; ++round) {
     const std::vector<std::string> stops = {word(4), word(6), word(8)};
     const std::string text = word(60);
-    StopMatcher matcher(stops, false);
+    Stops matcher(stops, false);
     std::string got;
     for (std::size_t at = 0; at < text.size();) {
       const std::size_t size = 1 + random() % 5;
