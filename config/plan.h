@@ -57,6 +57,7 @@ struct Server {
   int threads = 0;                    // io threads of the proxy
   LogSettings logs;
   Bytes max_body;                     // of a request with a JSON body
+  Bytes max_upload;                   // of one with another body: audio
   Duration header_timeout{};          // a request head must arrive within this
   Duration body_timeout{};            // and make progress within this while its body arrives
   Duration idle_timeout{};            // a kept-alive connection without a request is closed

@@ -63,7 +63,7 @@ TORCH = re.compile(r"<(ATen|torch|c10)/")
 PURE = ["supervisor/placement/*", "supervisor/gpu/inventory.*", "supervisor/gpu/tenancy.*", "supervisor/gpu/news.*", "supervisor/launch/gpu_place.*", "supervisor/launch/step.*", "supervisor/launch/restart_policy.*",
         "supervisor/launch/exit_cause.*", "supervisor/launch/life*", "supervisor/launch/schedule.*",
         "supervisor/launch/turn.*", "supervisor/launch/vitals.*", "supervisor/launch/gpu_place.*", "supervisor/launch/model_summary.*",
-        "supervisor/route/pick.*", "supervisor/route/router.*",
+        "supervisor/route/pick.*", "supervisor/route/router.*", "supervisor/route/form_model.*",
         "supervisor/route/retry_budget.*", "supervisor/admin/gpu_devices.*", "worker/engine/batcher.*",
         "worker/generation/block_pool.*", "worker/generation/scheduler.*", "worker/generation/sampler.*",
         "worker/generation/stop_matcher.*", "worker/generation/cache_plan.*", "worker/audio/pieces.*", "worker/audio/mel.*",

@@ -28,6 +28,7 @@ Json Render(const config::Server& server) {
             {"max_size", Spell(server.logs.max_size)},
             {"keep", server.logs.keep}}},
           {"max_body", Spell(server.max_body)},
+          {"max_upload", Spell(server.max_upload)},
           {"header_timeout", FormatDuration(server.header_timeout)},
           {"body_timeout", FormatDuration(server.body_timeout)},
           {"idle_timeout", FormatDuration(server.idle_timeout)},

@@ -97,6 +97,7 @@ Yard Fleet::Body::MakeYard(asio::any_io_executor executor, observe::Events& even
           own_environment_,
           cpu_flags_,
           plan_.server.max_body.count,
+          plan_.server.max_upload.count,
           spawner_,
           schedule_,
           gpus_,

@@ -128,7 +128,7 @@ WorkerSettings Replica::Settings() {
   start.batch_max_tokens = model.batching.max_tokens;
   start.batch_max_delay_us = model.batching.max_delay.count();
   start.matryoshka = model.matryoshka;
-  start.max_body_bytes = yard_.max_body_bytes;
+  start.max_body_bytes = model.kind == config::Kind::kSpeech ? yard_.max_upload_bytes : yard_.max_body_bytes;
   start.llm = LlmSettings();
   const std::string socket = std::to_string(++yard_.processes_started) + ".sock";
   return {yard_.options.worker, yard_.options.runtime_dir / socket,

@@ -34,6 +34,7 @@ struct Yard {
   const std::vector<std::string>& own_environment;
   const std::string& cpu_flags;
   std::uint64_t max_body_bytes;
+  std::uint64_t max_upload_bytes;
   Spawner& spawner;
   Schedule& schedule;
   Gpus& gpus;

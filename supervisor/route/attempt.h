@@ -22,7 +22,7 @@ namespace berth::route {
 // What is sent, and to whom the answer goes. The same for every try.
 struct Errand {
   const http::RequestHead* head = nullptr;
-  ByteQueue body;                           // when buffered
+  ByteQueue body;                           // when buffered; of an upload, what was read to find out its model
   std::unique_ptr<http::BodyReader> upload;  // when not: what follows is still to be read from the client
   UpstreamHeadFacts facts;                  // claim and body_bytes are filled in per try
   RelayTerms terms;

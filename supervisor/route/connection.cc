@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "supervisor/route/body_intake.h"
 #include "supervisor/route/dispatch.h"
 #include "supervisor/route/heads.h"
 #include "supervisor/route/own_routes.h"
@@ -19,6 +20,8 @@ namespace {
 const http::HeadLimits kRequestLimits;
 constexpr std::size_t kParseEvery = 1024;     // bytes of an unfinished head before it is looked at again
 constexpr auto kScrapeTimeout = std::chrono::seconds(10);
+// So many forms of the largest size may be held at once while their models are not known.
+constexpr std::uint64_t kMostFormsHeld = 4;
 
 // Metrics want literals.
 std::string_view RejectReason(std::string_view code) {
@@ -180,10 +183,14 @@ asio::awaitable<bool> Connection::Scrape(Reply& reply, const http::RequestHead& 
   co_return co_await Answer(reply, head, std::move(response), head.framing == http::Framing::kNone);
 }
 
-http::Response Connection::TooLarge() const {
+Bytes Connection::MostBody(const Target& target) const {
+  const config::Server& server = thread_.shared.plan.server;
+  return target.route->json ? server.max_body : server.max_upload;
+}
+
+http::Response Connection::TooLarge(Bytes most) const {
   thread_.meters.Rejected("body_too_large");
-  return http::ErrorResponse(413, "request_too_large",
-                             "the body is larger than " + FormatBytes(thread_.shared.plan.server.max_body));
+  return http::ErrorResponse(413, "request_too_large", "the body is larger than " + FormatBytes(most));
 }
 
 // The whole body, when it is there with nothing behind it, as most are.
@@ -194,14 +201,13 @@ bool Connection::TakeBodyAtHand(const http::RequestHead& head, ByteQueue* body) 
   return here;
 }
 
-// Reads a body that is buffered whole. An answer: why not.
-asio::awaitable<std::optional<http::Response>> Connection::ReadBody(const http::RequestHead& head,
-                                                                    std::string* body) {
-  const std::uint64_t most = thread_.shared.plan.server.max_body.count;
+// Reads a body as a whole; a form that comes with its length, up to the field that names its model. An answer: why not.
+asio::awaitable<std::optional<http::Response>> Connection::ReadBody(BodyIntake& intake) {
   Pace pace(thread_.shared.plan.server.body_timeout);
-  http::BodyReader reader(head);
+  http::BodyReader& reader = intake.reader;
+  std::string* body = &intake.body;
   ByteQueue& buffer = stream_->buffer();
-  while (!reader.done()) {
+  while (!reader.done() && !intake.enough()) {
     if (buffer.empty()) {
       const Arrival arrival = co_await stream_->More(pace.Until(body->size()));
       if (arrival == Arrival::kClosed) co_return http::ErrorResponse(499, "client_closed_request", "the client left");
@@ -216,13 +222,38 @@ asio::awaitable<std::optional<http::Response>> Connection::ReadBody(const http::
       thread_.meters.Rejected("parse");
       co_return http::ErrorResponse(400, "parse", "the body's chunked framing is malformed");
     }
-    if (body->size() > most) co_return TooLarge();
+    if (body->size() > intake.most.count) co_return TooLarge(intake.most);
+    if (!intake.form) continue;
+    intake.form->Look(*body);
+    if (!intake.held.Grow(body->size(), kMostFormsHeld * intake.most.count)) {
+      co_return http::ErrorResponse(503, "busy", "too many forms are on their way whose model is not known yet; name it in "
+                                                 "X-Berth-Model, in the path, or in the form's first field");
+    }
   }
+  if (intake.form && reader.done()) intake.form->End();
   co_return std::nullopt;
 }
 
+// What the body says of its model. Of a form, what was read to know that stays with the job, and the rest is to come.
+// An answer: why not.
+asio::awaitable<std::optional<http::Response>> Connection::ReadModel(BodyIntake& intake, Job& job, BodyModel& in_body) {
+  if (intake.head.expect_continue && stream_->buffer().empty()) {
+    const bool sent = co_await stream_->Write(ContinueHead(), thread_.shared.plan.server.body_timeout);
+    (void)sent;  // reading the body tells
+  }
+  std::optional<http::Response> refusal;
+  if (intake.form || !TakeBodyAtHand(intake.head, &job.body)) {
+    refusal = co_await ReadBody(intake);
+    job.body = ByteQueue(std::move(intake.body));
+  }
+  if (intake.form) in_body = intake.form->found();
+  else if (!refusal) in_body = ReadBodyModel(job.body.view());
+  if (intake.form && !intake.reader.done()) job.upload = std::make_unique<http::BodyReader>(intake.reader);
+  co_return refusal;
+}
+
 // Why a request is refused before any of its body is read.
-std::optional<http::Response> Connection::RefuseEarly(const http::RequestHead& head, Job& job) const {
+std::optional<http::Response> Connection::RefuseEarly(const http::RequestHead& head, const Target& target, Job& job) const {
   const Shared& shared = thread_.shared;
   bool bad_deadline = false;
   const auto deadline_ms = DeadlineMs(head, &bad_deadline);
@@ -237,36 +268,29 @@ std::optional<http::Response> Connection::RefuseEarly(const http::RequestHead& h
     draining.fields.push_back({"x-should-retry", "true"});
     return draining;
   }
-  if (head.framing == http::Framing::kLength && head.content_length > shared.plan.server.max_body.count) return TooLarge();
+  const Bytes most = MostBody(target);
+  if (head.framing == http::Framing::kLength && head.content_length > most.count) return TooLarge(most);
   return std::nullopt;
 }
 
 asio::awaitable<bool> Connection::RelayRequest(Reply& reply, const http::RequestHead& head, Target target) {
   Job job;
-  if (auto refusal = RefuseEarly(head, job)) co_return co_await Answer(reply, head, std::move(*refusal), false);
-  const bool buffered = target.route->json;
-  const bool expects_continue = head.expect_continue && stream_->buffer().empty();
-  if (buffered) {
-    if (expects_continue) {
-      const bool sent = co_await stream_->Write(ContinueHead(), thread_.shared.plan.server.body_timeout);
-      (void)sent;  // reading the body tells
-    }
-    std::optional<http::Response> refusal;
-    if (!TakeBodyAtHand(head, &job.body)) {
-      std::string body;
-      refusal = co_await ReadBody(head, &body);
-      job.body = ByteQueue(std::move(body));
-    }
+  if (auto refusal = RefuseEarly(head, target, job)) co_return co_await Answer(reply, head, std::move(*refusal), false);
+  BodyIntake intake(head, MostBody(target), thread_.shared.forms_held);
+  BodyModel in_body;
+  if (target.route->json || !IsNamedByHead(target, head)) {
+    std::optional<http::Response> refusal = target.route->json ? std::nullopt : intake.Expect();
+    if (!refusal) refusal = co_await ReadModel(intake, job, in_body);
     reply.RequestBytes(job.body.size());
     if (refusal) co_return co_await Answer(reply, head, std::move(*refusal), false);
   } else {
     job.upload = std::make_unique<http::BodyReader>(head);
-    job.expects_continue = expects_continue;
+    job.expects_continue = head.expect_continue && stream_->buffer().empty();
   }
-  const std::string_view body = job.body.view();
-  job.decision = thread_.shared.router.Decide(target, head, buffered ? &body : nullptr);
+  const bool body_read = !job.upload;
+  job.decision = thread_.shared.router.Decide(target, head, in_body);
   reply.ForModel(job.decision.model);
-  if (job.decision.refusal) co_return co_await Answer(reply, head, std::move(*job.decision.refusal), buffered);
+  if (job.decision.refusal) co_return co_await Answer(reply, head, std::move(*job.decision.refusal), body_read);
   if (const auto timeout = job.decision.timeout_ms) {
     job.deadline = std::min(job.deadline.value_or(TimePoint::max()), arrived_ + std::chrono::milliseconds(*timeout));
   }

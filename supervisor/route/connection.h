@@ -16,6 +16,7 @@
 
 namespace berth::route {
 
+struct BodyIntake;
 struct Job;
 
 class Connection {
@@ -36,10 +37,12 @@ class Connection {
   boost::asio::awaitable<bool> Serve();
   boost::asio::awaitable<bool> Scrape(Reply& reply, const http::RequestHead& head);
   boost::asio::awaitable<bool> RelayRequest(Reply& reply, const http::RequestHead& head, Target target);
-  std::optional<http::Response> RefuseEarly(const http::RequestHead& head, Job& job) const;
-  http::Response TooLarge() const;
+  std::optional<http::Response> RefuseEarly(const http::RequestHead& head, const Target& target, Job& job) const;
+  Bytes MostBody(const Target& target) const;
+  http::Response TooLarge(Bytes most) const;
   bool TakeBodyAtHand(const http::RequestHead& head, ByteQueue* body);
-  boost::asio::awaitable<std::optional<http::Response>> ReadBody(const http::RequestHead& head, std::string* body);
+  boost::asio::awaitable<std::optional<http::Response>> ReadModel(BodyIntake& intake, Job& job, BodyModel& in_body);
+  boost::asio::awaitable<std::optional<http::Response>> ReadBody(BodyIntake& intake);
   boost::asio::awaitable<bool> Answer(Reply& reply, const http::RequestHead& head, http::Response response,
                                       bool body_read);
   bool IsServedHere(const Target& target) const;

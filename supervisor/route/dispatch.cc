@@ -59,7 +59,7 @@ void Dispatch::Prepare() {
   errand_.upload = std::move(job_.upload);
   errand_.client = job_.client;
   errand_.body_timeout = server.body_timeout;
-  errand_.max_body = server.max_body.count;
+  errand_.max_body = (job_.target.route->json ? server.max_body : server.max_upload).count;
   errand_.expects_continue = job_.expects_continue;
   errand_.facts.path = job_.target.upstream_path;
   errand_.facts.model = door_.model.name;

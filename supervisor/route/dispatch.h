@@ -22,7 +22,7 @@ struct Job {
   Target target;
   Decision decision;
   ByteQueue body;
-  std::unique_ptr<http::BodyReader> upload;  // the body is not buffered
+  std::unique_ptr<http::BodyReader> upload;  // what follows `body` is not buffered
   std::shared_ptr<Stream> client;
   std::string client_address;
   std::optional<TimePoint> deadline;

@@ -5,8 +5,6 @@
 #include <cctype>
 #include <vector>
 
-#include "supervisor/route/body_model.h"
-
 namespace berth::route {
 namespace {
 
@@ -116,6 +114,10 @@ std::vector<std::string> NamesGiven(const Target& target, const http::RequestHea
 
 }  // namespace
 
+bool IsNamedByHead(const Target& target, const http::RequestHead& head) {
+  return !NamesGiven(target, head, {}).empty();
+}
+
 std::span<const Route> Routes() { return kRoutes; }
 
 std::string_view MethodLabel(std::string_view method) {
@@ -222,13 +224,12 @@ std::optional<http::Response> Router::CheckHead(const Target& target, const http
   return std::nullopt;
 }
 
-Decision Router::Decide(const Target& target, const http::RequestHead& head, const std::string_view* body) const {
-  BodyModel in_body;
-  if (body) in_body = ReadBodyModel(*body);
+Decision Router::Decide(const Target& target, const http::RequestHead& head, const BodyModel& in_body) const {
   if (!in_body.error.empty()) {
     const std::string_view code = in_body.param == "model"        ? "invalid_model"
                                   : in_body.param == "timeout_ms" ? "invalid_deadline"
-                                                                  : "invalid_json";
+                                  : target.route->json            ? "invalid_json"
+                                                                  : "invalid_form";
     return Refuse(400, code, in_body.error, in_body.param);
   }
   const std::vector<std::string> names = NamesGiven(target, head, in_body);

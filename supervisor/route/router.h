@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "config/plan.h"
+#include "supervisor/route/body_model.h"
 #include "worker/protocol/http_message.h"
 
 namespace berth::route {
@@ -52,8 +53,8 @@ class Router {
   Target Locate(const http::RequestHead& head) const;
   // nullptr: acceptable. Method, Content-Type, Content-Encoding: 405 with Allow, 415.
   std::optional<http::Response> CheckHead(const Target& target, const http::RequestHead& head) const;
-  // `body`: nullptr where it isn't JSON or hasn't been read.
-  Decision Decide(const Target& target, const http::RequestHead& head, const std::string_view* body) const;
+  // `in_body`: what the body says, as far as it has been read.
+  Decision Decide(const Target& target, const http::RequestHead& head, const BodyModel& in_body = {}) const;
   // By name or alias.
   const config::Model* Find(const std::string& name) const;
 
@@ -63,6 +64,8 @@ class Router {
   std::map<std::string, const config::Model*, std::less<>> models_;  // names and aliases
 };
 
+// Whether the path or the header names the model, so that the body need not be read for it.
+bool IsNamedByHead(const Target& target, const http::RequestHead& head);
 // The label `method`: unknown ones collapse to "other".
 std::string_view MethodLabel(std::string_view method);
 http::Response UnknownRoute(const http::RequestHead& head);

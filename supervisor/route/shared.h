@@ -46,6 +46,7 @@ struct Shared {
   std::atomic<int> requests_open{0};
   std::atomic<int> relayed_open{0};  // of them: on their way to a model
   std::atomic<int> connections_open{0};
+  std::atomic<std::uint64_t> forms_held{0};  // bytes of forms that are read for their model
   std::atomic<bool> draining{false};
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "supervisor/route/form_model.h"
 #include "tests/fuzz/fuzz.h"
 #include "worker/protocol/multipart.h"
 #include "worker/transcription/transcription_request.h"
@@ -60,10 +61,19 @@ void CheckParts(const Read& read, std::string_view body, const std::string& boun
   if (read.parts.size() > http::kMostFormParts) Require(false, "parts are bounded");
 }
 
+// The proxy reads the model and no more, the worker all.
+void CheckModel(const std::string& content_type, std::string_view body, const std::string& model) {
+  route::FormModel seen(http::FormBoundary(content_type).value());
+  seen.Look(body);
+  seen.End();
+  if (seen.found().error.empty()) Require(model == seen.found().model.value_or(""), "the worker sees the proxy's model", model);
+}
+
 void CheckRequest(const std::string& content_type, std::string_view body) {
   for (const auto task : {transcription::Task::kTranscribe, transcription::Task::kTranslate}) {
     const auto request = transcription::ParseTranscription(content_type, body, task);
     if (request) {
+      CheckModel(content_type, body, request->model);
       Require(request->file.data() >= body.data() && request->file.data() + request->file.size() <= body.data() + body.size(),
               "the file lies in the body");
       Require(request->temperature >= 0 && request->temperature <= 1, "the temperature is within its bounds");

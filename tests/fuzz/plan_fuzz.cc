@@ -70,7 +70,7 @@ std::string Write(const config::Server& server) {
   text += "\n  admin: " + Text(server.admin) + "\n  threads: " + Text(server.threads);
   text += "\n  logs:\n    max_size: " + Text(server.logs.max_size) + "\n    keep: " + Text(server.logs.keep);
   if (!server.logs.dir.empty()) text += "\n    dir: " + Text(server.logs.dir);
-  text += "\n  max_body: " + Text(server.max_body) + "\n  header_timeout: " + Text(server.header_timeout);
+  text += "\n  max_body: " + Text(server.max_body) + "\n  max_upload: " + Text(server.max_upload) + "\n  header_timeout: " + Text(server.header_timeout);
   text += "\n  body_timeout: " + Text(server.body_timeout) + "\n  idle_timeout: " + Text(server.idle_timeout);
   return text + "\n  max_connections: " + Text(server.max_connections) + "\n  drain: " + Text(server.drain) + "\n";
 }

@@ -20,7 +20,8 @@ namespace berth::audio {
 
 inline constexpr std::size_t kHop = 160;  // samples from one frame to the next
 
-// 16 kHz samples, and zeros behind them up to `length` (not less than their number): what is transformed.
+// 16 kHz samples, and zeros behind them up to `length` (not less than their number): what is transformed. Of a whole file
+// the published code takes 480,000 zeros, and leaves out the windows that begin in them.
 struct MelSignal {
   std::span<const std::int16_t> samples;
   std::size_t length = 0;

@@ -17,7 +17,7 @@ constexpr std::array kFormats{FormatRow{"json", Format::kJson}, FormatRow{"text"
 
 // What would change the reply, and is not there; and what clients send without expecting any effect here.
 constexpr const char* kRefused[] = {"include", "known_speaker_names", "known_speaker_references", "keywords", "languages"};
-constexpr const char* kWithoutEffect[] = {"user", "timeout_ms", "store", "metadata"};
+constexpr const char* kWithoutEffect[] = {"user", "store", "metadata"};
 
 void ReadFile(FormFields& fields, TranscriptionRequest& request) {
   const auto file = fields.File("file");
@@ -71,6 +71,9 @@ void RefuseFields(FormFields& fields) {
   for (const char* key : kRefused) {
     if (fields.List(key).empty()) continue;
     fields.Fail(key, "'" + std::string(key) + "' is not supported; leave it out.", "unsupported_parameter");
+  }
+  if (fields.Text("timeout_ms")) {
+    fields.Fail("timeout_ms", "'timeout_ms' is for JSON bodies; a form's deadline is the header X-Deadline-Ms.", "unsupported_parameter");
   }
   const auto chunking = fields.Text("chunking_strategy");
   if (chunking && *chunking != "auto") {

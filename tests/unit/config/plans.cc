@@ -24,7 +24,7 @@ void DescribeServer(std::ostream& out, const Server& server) {
       << "threads " << server.threads << "\n"
       << "logs dir=" << server.logs.dir.string() << " max_size=" << server.logs.max_size.count
       << " keep=" << server.logs.keep << "\n"
-      << "max_body " << server.max_body.count << "\n"
+      << "max_body " << server.max_body.count << " max_upload " << server.max_upload.count << "\n"
       << "timeouts header=" << FormatDuration(server.header_timeout) << " body=" << FormatDuration(server.body_timeout)
       << " idle=" << FormatDuration(server.idle_timeout) << "\n"
       << "max_connections " << server.max_connections << "\n"

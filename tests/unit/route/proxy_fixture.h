@@ -73,6 +73,7 @@ class ProxyTest : public ::testing::Test {
     plan_.server.listen = {"127.0.0.1", 0};
     plan_.server.threads = 2;
     plan_.server.max_body = KiB(256);
+    plan_.server.max_upload = KiB(512);
     plan_.server.header_timeout = 10s;
     plan_.server.body_timeout = 10s;
     plan_.server.idle_timeout = 30s;

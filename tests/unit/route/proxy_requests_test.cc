@@ -124,8 +124,8 @@ TEST_F(ProxyRequests, AStreamedUploadIsToldToComeOnlyWhenThereIsAPlace) {
   EXPECT_EQ(StatusOf(wire.ReadMessage()), 200);
 }
 
-TEST_F(ProxyRequests, AStreamedUploadHasTheBoundsOfAnyBody) {
-  plan_.server.max_body = Bytes{10};
+TEST_F(ProxyRequests, AStreamedUploadHasBoundsOfItsOwn) {
+  plan_.server.max_upload = Bytes{10};
   plan_.server.body_timeout = 30ms;
   Start();
   AddWorker(Answer);
@@ -135,6 +135,93 @@ TEST_F(ProxyRequests, AStreamedUploadHasTheBoundsOfAnyBody) {
   EXPECT_EQ(StatusOf(Ask(head + "5\r\n123")), 408);
   const std::string long_head = "POST /models/m/v1/audio/transcriptions HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n";
   EXPECT_EQ(StatusOf(Ask(long_head)), 413);
+  EXPECT_TRUE(AllQuiet());
+}
+
+std::string Part(const std::string& name, const std::string& data) {
+  return "--b\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + data + "\r\n";
+}
+
+std::string FormHead(const std::string& framing) {
+  return "POST /v1/audio/transcriptions HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=b\r\n" + framing + "\r\n";
+}
+
+std::string FormHead(std::size_t length) { return FormHead("Content-Length: " + std::to_string(length) + "\r\n"); }
+
+const std::string kAudio(300'000, '\n');
+
+TEST_F(ProxyRequests, AFormNamesItsModelWhereverTheFieldStands) {
+  Start();
+  std::string seen;
+  AddWorker([&](auto& exchange) {
+    seen = exchange.request;
+    return Answer(exchange);
+  });
+  for (const std::string& body : {Part("file", kAudio) + Part("model", "alias") + "--b--\r\n",
+                                  Part("model", "m") + Part("file", kAudio) + "--b--\r\n"}) {
+    Wire wire = Connect();
+    wire.Send(FormHead(body.size()) + body);
+    EXPECT_EQ(StatusOf(wire.ReadMessage()), 200);
+    EXPECT_EQ(BodyOf(seen), body);
+    EXPECT_EQ(HeaderOf(seen, "X-Berth-Model"), "m");
+    wire.Send(FormHead(body.size()) + body);
+    EXPECT_EQ(StatusOf(wire.ReadMessage()), 200) << "the connection goes on";
+  }
+}
+
+TEST_F(ProxyRequests, AFormIsSentOnAsSoonAsItsModelIsKnown) {
+  Start();
+  std::string seen;
+  AddWorker([&](auto& exchange) {
+    seen = BodyOf(exchange.request);
+    return Answer(exchange);
+  });
+  const std::string first = Part("model", "m"), rest = Part("file", kAudio) + "--b--";
+  Wire wire = Connect();
+  wire.Send(FormHead("Expect: 100-continue\r\nContent-Length: " + std::to_string(first.size() + rest.size()) + "\r\n"));
+  EXPECT_EQ(StatusOf(wire.ReadMessage()), 100);
+  wire.Send(first + "--b");
+  EXPECT_TRUE(Eventually([&] {
+    return Ask(Get("/metrics")).find("berth_requests_running{model=\"m\"} 1\n") != std::string::npos;
+  })) << "it is with the replica";
+  wire.Send(rest.substr(3));
+  EXPECT_EQ(StatusOf(wire.ReadMessage()), 200);
+  EXPECT_EQ(seen, first + rest);
+}
+
+TEST_F(ProxyRequests, AFormInChunksIsSentOnAsAWhole) {
+  Start();
+  std::string seen;
+  AddWorker([&](auto& exchange) {
+    seen = BodyOf(exchange.request);
+    return Answer(exchange);
+  });
+  const std::string body = Part("model", "m") + Part("file", "audio") + "--b--";
+  Wire wire = Connect();
+  wire.Send(FormHead("Transfer-Encoding: chunked\r\n"));
+  for (const char c : body) wire.Send("1\r\n" + std::string(1, c) + "\r\n");
+  wire.Send("0\r\n\r\n");
+  EXPECT_EQ(StatusOf(wire.ReadMessage()), 200);
+  EXPECT_EQ(seen, body);
+}
+
+TEST_F(ProxyRequests, AFormWhoseModelCannotBeToldIsRefused) {
+  Start();
+  AddWorker(Answer);
+  const auto refused = [this](const std::string& body, const std::string& what) {
+    const std::string answer = Ask(FormHead(body.size()) + body);
+    EXPECT_NE(answer.find(what), std::string::npos) << answer;
+    return StatusOf(answer);
+  };
+  EXPECT_EQ(refused(Part("file", "x") + "--b--", "missing_model"), 400);
+  EXPECT_EQ(refused(Part("file", "x") + Part("model", "nope") + "--b--", "model_not_found"), 404);
+  EXPECT_EQ(refused(Part("file", "x") + Part("model", std::string(600, 'a')) + "--b--", "invalid_model"), 400);
+  EXPECT_EQ(refused(Part("file", "x"), "invalid_form"), 400);
+  EXPECT_EQ(refused("{\"model\":\"m\"}", "does not begin with its boundary"), 400);
+  EXPECT_EQ(StatusOf(Ask("POST /v1/audio/transcriptions HTTP/1.1\r\nHost: h\r\nContent-Length: 13\r\n\r\n{\"model\":\"m\"}")), 400);
+  EXPECT_EQ(refused(Part("file", std::string(600'000, 'x')) + Part("model", "m") + "--b--", "512 KiB"), 413);
+  const std::string chunked = Ask(FormHead("Transfer-Encoding: chunked\r\n") + "927c0\r\n" + Part("file", std::string(600'000, 'x')));
+  EXPECT_EQ(StatusOf(chunked), 413);
   EXPECT_TRUE(AllQuiet());
 }
 

@@ -67,7 +67,7 @@ TEST(Router, DecidesTheModelOfARequest) {
     const Target target = router.Locate(head);
     ASSERT_NE(target.route, nullptr) << c.target;
     const std::string_view body = c.body;
-    const Decision decision = router.Decide(target, head, &body);
+    const Decision decision = router.Decide(target, head, ReadBodyModel(body));
     EXPECT_EQ(decision.refusal ? decision.refusal->status : 0, c.status) << c.target << c.body;
     if (c.status == 0) {
       EXPECT_EQ(decision.model->name, c.model_or_code);
@@ -82,7 +82,7 @@ TEST(Router, TheClientsSpellingIsKeptForTheAnswer) {
   const Router router(plan);
   const std::string_view body = R"({"model":"text-embedding-3-small"})";
   const auto head = Head("POST", "/v1/embeddings");
-  EXPECT_EQ(router.Decide(router.Locate(head), head, &body).requested, "text-embedding-3-small");
+  EXPECT_EQ(router.Decide(router.Locate(head), head, ReadBodyModel(body)).requested, "text-embedding-3-small");
 }
 
 TEST(Router, TwoDifferentModelHeadersAreRefused) {
@@ -90,7 +90,7 @@ TEST(Router, TwoDifferentModelHeadersAreRefused) {
   const Router router(plan);
   const std::string_view body = "{}";
   const auto head = Head("POST", "/v1/embeddings", {{"X-Berth-Model", "bge"}, {"X-Berth-Model", "org/bge"}});
-  EXPECT_EQ(router.Decide(router.Locate(head), head, &body).refusal->status, 400);
+  EXPECT_EQ(router.Decide(router.Locate(head), head, ReadBodyModel(body)).refusal->status, 400);
 }
 
 struct HeadCase {

@@ -103,6 +103,7 @@ TEST(ParseTranscription, EveryMistakeNamesItsField) {
       {With({{"response_format", "verbose_json"}, {"timestamp_granularities[]", "char"}}), "timestamp_granularities", "'segment'"},
       {With({{"prompt", "\xff"}}), "prompt", "UTF-8"},
       {With({{"prompt", std::string(20'000, 'a')}}), "prompt", "at most 16384"},
+      {With({{"timeout_ms", "100"}}), "timeout_ms", "X-Deadline-Ms"},
       {With({{"include[]", "logprobs"}}), "include", "not supported"},
       {With({{"chunking_strategy", "{\"type\":\"server_vad\"}"}}), "chunking_strategy", "must be auto"},
   };
