@@ -52,7 +52,7 @@ MAY_INCLUDE = {
     "worker/embeddings": ["supervisor/base", "worker/protocol", "worker/checkpoint", "worker/text", "worker/engine",
                           "worker/metering", "worker/serve"],
     "worker/transcription": ["supervisor/base", "worker/protocol", "worker/text", "worker/audio", "worker/metering",
-                             "worker/engine", "worker/serve"],
+                             "worker/engine", "worker/serve", "worker/speech"],
     "worker/completions": ["supervisor/base", "worker/protocol", "worker/checkpoint", "worker/text", "worker/engine",
                            "worker/metering", "worker/generation", "worker/chat", "worker/serve"],
 }

@@ -57,5 +57,6 @@ class LoadedModel {
 // Each ends the process when the model cannot be loaded.
 std::unique_ptr<LoadedModel> LoadEncoder(Loading& loading);
 std::unique_ptr<LoadedModel> LoadLlm(Loading& loading);
+std::unique_ptr<LoadedModel> LoadSpeech(Loading& loading);
 
 }  // namespace berth

@@ -38,7 +38,7 @@ struct Kind {
   std::string_view name;
   std::unique_ptr<LoadedModel> (*load)(Loading& loading);
 };
-constexpr Kind kKinds[] = {{"embedding", LoadEncoder}, {"llm", LoadLlm}};
+constexpr Kind kKinds[] = {{"embedding", LoadEncoder}, {"llm", LoadLlm}, {"speech", LoadSpeech}};
 
 const Kind* FindKind(std::string_view name) {
   for (const Kind& kind : kKinds) {

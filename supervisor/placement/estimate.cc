@@ -7,6 +7,7 @@
 #include "supervisor/placement/estimate_kinds.h"
 #include "worker/checkpoint/decoder_config.h"
 #include "worker/checkpoint/decoder_footprint.h"
+#include "worker/checkpoint/whisper_config.h"
 
 namespace berth::placement {
 namespace {
@@ -25,7 +26,7 @@ constexpr std::array<EstimatePart, 7> kParts = {{
     {"weights_mapped", "weights, in the file", "mapped once for all replicas on the device", &Estimate::mapped, false},
     {"weights", "weights, own", "half precision widened to float32, and tables made from weights", &Estimate::weights},
     {"activations", "activations", "at the largest batch, and what the heap keeps", &Estimate::activations},
-    {"kv_cache", "KV cache", "one sequence of the whole context, and a quarter of it for each of the others",
+    {"kv_cache", "KV cache", "one sequence of the whole context, and a quarter of it for each of the others; of speech two windows",
      &Estimate::kv_cache, true, true},
     {"tokenizer", "tokenizer", "the vocabulary", &Estimate::tokenizer},
     {"requests", "requests", "two of the largest while they are read and answered", &Estimate::requests},
@@ -62,6 +63,7 @@ Bytes Estimate::memory() const { return {(total().count + kStep - 1) / kStep * k
 std::span<const EstimatePart> EstimateParts() { return kParts; }
 
 config::Kind KindOf(const std::filesystem::path& source) {
+  if (checkpoint::IsWhisper(source)) return config::Kind::kSpeech;
   return checkpoint::IsDecoder(source) ? config::Kind::kLlm : config::Kind::kEmbedding;
 }
 
@@ -69,9 +71,9 @@ Result<Estimate> EstimateReplica(const EstimateInput& input) {
   switch (input.kind) {
     case config::Kind::kEmbedding: return EstimateEncoder(input);
     case config::Kind::kLlm: return EstimateDecoder(input);
-    case config::Kind::kSpeech: break;
+    case config::Kind::kSpeech: return EstimateWhisper(input);
   }
-  return Invalid("this version estimates models of kinds embedding and llm, not ", config::Name(input.kind));
+  return Invalid("a model of kind ", config::Name(input.kind), " cannot be estimated");
 }
 
 LookedAt LookAtSources(config::Plan& plan, Sources which) {

@@ -1,7 +1,7 @@
 // How much memory one replica will need, part by part, before it is started: what `berth estimate` and `berth plan`
 // show, and the budget of models whose plan gives none. It reads config.json, the side files and the headers of the
 // weights, and no tensor; the formulas of the parts are beside what they describe (worker/checkpoint/
-// encoder_footprint.h, decoder_footprint.h) or in this folder's estimate_*.cc. Deterministic, and free of libtorch: the same files give the same numbers everywhere.
+// encoder_footprint.h, decoder_footprint.h, whisper_footprint.h) or in this folder's estimate_*.cc. Deterministic, and free of libtorch: the same files give the same numbers everywhere.
 #pragma once
 
 #include <filesystem>
@@ -29,7 +29,7 @@ struct Estimate {
   Bytes tokenizer;
   Bytes requests;     // their JSON, tokens and results on their way through the replica
   Bytes runtime;
-  Bytes kv_cache = {};  // keys and values; only of language models
+  Bytes kv_cache = {};  // keys and values; of language models and of speech
   std::string files = {};  // of the mapped weights: the same text, the same files
   // Of language models, else 0: the context that the plan asks for, else the model's own, and what its keys and values
   // need for so many tokens of one sequence.
@@ -64,7 +64,8 @@ struct EstimateInput {
   config::Llm llm = {};  // of kind llm
 };
 
-// As config.json's architecture tells: llm of causal language models, else embedding, whose reader says what is wrong.
+// As config.json's architecture tells: llm of causal language models, speech of Whisper, else embedding, whose reader says
+// what is wrong.
 config::Kind KindOf(const std::filesystem::path& source);
 
 // Errors: a kind that this version cannot estimate; what reading the model's files says, naming file and tensor.

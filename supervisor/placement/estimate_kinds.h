@@ -12,6 +12,7 @@ namespace berth::placement {
 // Errors: what reading the model's files says, naming file and tensor; a value of the plan that no worker takes.
 Result<Estimate> EstimateEncoder(const EstimateInput& input);
 Result<Estimate> EstimateDecoder(const EstimateInput& input);
+Result<Estimate> EstimateWhisper(const EstimateInput& input);
 
 // Of berth-worker itself, with so many compute threads; every kind links libtorch.
 Bytes Runtime(int threads);

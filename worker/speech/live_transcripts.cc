@@ -277,7 +277,11 @@ Status LiveTranscripts::Conclude(Active& active) {
     GoOn(entry, active, cut, news.segments);
     news.done_frames = entry.seek;
   }
-  std::erase_if(news.segments, [](const Segment& each) { return each.start == each.end || IsBlank(each.text); });
+  // Where windows follow each other, as in the original, what lasts no time is no speech either.
+  const bool sequential = Sequential(entry);
+  std::erase_if(news.segments, [sequential](const Segment& each) {
+    return IsBlank(each.text) || (sequential && each.start == each.end);
+  });
   Tell(entry, active.index, std::move(news));
   return Ok();
 }

@@ -172,13 +172,33 @@ TEST(KindOf, IsWhatTheArchitectureSays) {
   EXPECT_EQ(KindOf(dir.path()), config::Kind::kEmbedding);
 }
 
-// ---- all kinds
+// ---- speech
 
-TEST(Estimate, KindsOfLaterVersionsAreRefusedByName) {
+EstimateInput SpeechInput(const std::string& name) {
+  EstimateInput input = Input(Golden("../whisper/" + name));
+  input.kind = config::Kind::kSpeech;
+  return input;
+}
+
+TEST(EstimateSpeech, ForetellsTwoWindowsAndWhatHearingTakes) {
+  const Estimate estimate = Of(SpeechInput("whisper"));
+  EXPECT_GT(estimate.mapped.count, 80'000U);
+  EXPECT_EQ(estimate.weights.count, 0U);
+  // Two windows. Of each two layers of two heads over 128 frames, keys of 12 and values padded to 16 floats; and five
+  // hypotheses of 40 tokens, three blocks of 16, keys and values of 24 floats in two layers.
+  EXPECT_EQ(estimate.kv_cache.count, 2U * 4 * (2 * 2 * 128 * (12 + 16) + 5 * 3 * 16 * 2 * 24 * 2));
+  EXPECT_GT(estimate.activations.count, 4U * 512 * 24);
+  EXPECT_GT(Of(SpeechInput("whisper-distil-f16")).weights.count, 50'000U) << "widened";
+  EXPECT_EQ(KindOf(Golden("../whisper/whisper")), config::Kind::kSpeech);
+}
+
+TEST(EstimateSpeech, AModelThatIsNoWhisperIsRefusedByName) {
   EstimateInput input = Input(Golden("bert-embedding"));
   input.kind = config::Kind::kSpeech;
-  EXPECT_THAT(EstimateReplica(input).error().message, HasSubstr("not speech"));
+  EXPECT_THAT(EstimateReplica(input).error().message, HasSubstr("model_type \"bert\" is not supported for speech"));
 }
+
+// ---- all kinds
 
 TEST(Estimate, AnUnknownArchitectureIsRefusedByName) {
   const TempDir dir;

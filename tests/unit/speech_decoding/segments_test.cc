@@ -50,6 +50,13 @@ TEST(CutSegments, ASingleTimestampAtTheEndEndsTheWindow) {
   EXPECT_TRUE(CutSegments(kTokens, ids, kFrames, CutMode::kSequential).ends_with_one_timestamp);
 }
 
+TEST(CutSegments, NoTimeOfAPieceIsBeyondItsEnd) {
+  // <0.00> 1 <0.22> <0.24> 2, of 200 ms.
+  const std::vector<Token> ids = {kT0, 1, kT0 + 11, kT0 + 12, 2};
+  ExpectCut(ids, CutMode::kPiece, {{0, 3, 0, 0.2}, {3, 5, 0.2, 0.2}}, kFrames);
+  ExpectCut(ids, CutMode::kSequential, {{0, 3, 0, 0.22}}, 22);
+}
+
 TEST(CutSegments, APairAtTheEndGoesOnFromThere) {
   const std::vector<Token> ids = {kT0, 1, kT0 + 3, kT0 + 5};
   ExpectCut(ids, CutMode::kSequential, {{0, 3, 0, 0.06}}, 6);

@@ -26,9 +26,14 @@ Cut Whole(const SpeechTokens& tokens, std::span<const Token> ids, std::int64_t f
   return cut;
 }
 
-}  // namespace
+void ClampTo(double most, Cut& cut) {
+  for (Cut::Part& part : cut.parts) {
+    part.start = std::min(part.start, most);
+    part.finish = std::min(part.finish, most);
+  }
+}
 
-Cut CutSegments(const SpeechTokens& tokens, std::span<const Token> ids, std::int64_t frames, CutMode mode) {
+Cut CutSequence(const SpeechTokens& tokens, std::span<const Token> ids, std::int64_t frames) {
   const auto is_timestamp = [&](std::size_t i) { return tokens.IsTimestamp(ids[i]); };
   std::vector<std::size_t> ends;  // between two timestamps
   for (std::size_t i = 1; i < ids.size(); ++i) {
@@ -50,12 +55,18 @@ Cut CutSegments(const SpeechTokens& tokens, std::span<const Token> ids, std::int
     begin = end;
   }
   cut.advance = one ? frames : PlaceOf(tokens, ids[last_pair - 1]) * kTimestampFrames;
-  if (mode == CutMode::kPiece) {
-    cut.advance = frames;
-    if (begin < ids.size()) {
-      cut.parts.push_back({begin, ids.size(), TimeOf(tokens, ids[begin]), std::max(SecondsOf(frames), TimeOf(tokens, ids[begin]))});
-    }
-  }
+  return cut;
+}
+
+}  // namespace
+
+Cut CutSegments(const SpeechTokens& tokens, std::span<const Token> ids, std::int64_t frames, CutMode mode) {
+  Cut cut = CutSequence(tokens, ids, frames);
+  if (mode == CutMode::kSequential) return cut;
+  const std::size_t told = cut.parts.empty() ? 0 : cut.parts.back().end;
+  if (told < ids.size()) cut.parts.push_back({told, ids.size(), TimeOf(tokens, ids[told]), SecondsOf(frames)});
+  ClampTo(SecondsOf(frames), cut);
+  cut.advance = frames;
   return cut;
 }
 

@@ -51,7 +51,7 @@ struct Cut {
 
 enum class CutMode {
   kSequential,  // what follows the last pair of timestamps is heard again in the next window
-  kPiece,       // the window is all there is: it is a segment, too
+  kPiece,       // the window is all there is: it is a segment, too, and no time is beyond the window's end
 };
 
 // `tokens`: without prompt and end. `frames`: of the window that are the file's.
