@@ -85,10 +85,12 @@ void CheckDependency(const Draft& draft, std::size_t model, const Item& item, Co
   const Plan& plan = draft.plan;
   const std::string label = Label(draft, model, "models.*.after");
   const auto other = ModelNamed(draft, item, label, complaints);
-  if (!other || plan.models[model].start != Start::kBoot || plan.models[*other].start != Start::kManual) return;
+  if (!other) return;
+  const Start own = plan.models[model].start, its = plan.models[*other].start;
+  if (own == Start::kManual || its <= own) return;  // what starts earlier, or with it
   complaints.Add(item.line, item.column,
-                 label + ": " + Quoted(item.text) + " is started by hand (start: manual), so a model that starts at "
-                                                    "boot would wait for it; give both the same start");
+                 label + ": " + Quoted(item.text) + " does not start before it by itself (start: " +
+                     std::string(Name(its)) + "), so it would wait; give both the same start");
 }
 
 // Follows `after` from model to model; a model met again while it is still open closes a cycle.

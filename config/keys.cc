@@ -15,7 +15,7 @@ Enum FromName(const std::string& text, const std::array<Enum, N>& all) {
 }
 constexpr std::array kKinds{Kind::kEmbedding, Kind::kLlm, Kind::kSpeech};
 constexpr std::array kBalances{Balance::kLeastLoaded, Balance::kRoundRobin, Balance::kRandom};
-constexpr std::array kStarts{Start::kBoot, Start::kManual};
+constexpr std::array kStarts{Start::kBoot, Start::kDemand, Start::kManual};
 constexpr std::array kSharings{Sharing::kShared, Sharing::kExclusive};
 constexpr std::array kSpreads{Spread::kSpread, Spread::kPack};
 constexpr std::array kDtypes{Dtype::kAuto, Dtype::kFloat32, Dtype::kBfloat16, Dtype::kFloat16};
@@ -311,9 +311,24 @@ constexpr Key kKeys[] = {
     {.path = "models.*.start",
      .type = Type::kChoice,
      .preset = "boot",
-     .choices = "boot|manual",
-     .sentence = "`boot`: starts with the daemon. `manual`: waits for `berth start`.",
+     .choices = "boot|demand|manual",
+     .sentence = "`boot`: starts with the daemon. `demand`: the first request starts it; it gives way to others that "
+                 "are asked for and have no room. `manual`: waits for `berth start`.",
      .store = [](Target& t, const Value& v) { t.model->start = FromName(v.text, kStarts); }},
+    {.path = "models.*.idle.stop",
+     .type = Type::kTime,
+     .otherwise = "never",
+     .example = "1h",
+     .least = "1s",
+     .most = "720h",
+     .sentence = "A replica that had no request for so long stops; the next request starts it again. Not of models with "
+                 "`start: manual`.",
+     .store = [](Target& t, const Value& v) { t.model->idle_stop = v.time; }},
+    {.path = "models.*.pinned",
+     .type = Type::kFlag,
+     .preset = "false",
+     .sentence = "Never gives way to others.",
+     .store = [](Target& t, const Value& v) { t.model->pinned = v.flag; }},
     {.path = "models.*.sharing",
      .type = Type::kChoice,
      .preset = "shared",

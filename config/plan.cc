@@ -25,6 +25,7 @@ std::string_view Name(Balance balance) {
 std::string_view Name(Start start) {
   switch (start) {
     case Start::kBoot: return "boot";
+    case Start::kDemand: return "demand";
     case Start::kManual: return "manual";
   }
   return "";

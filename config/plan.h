@@ -19,14 +19,14 @@ namespace berth::config {
 
 enum class Kind { kEmbedding, kLlm, kSpeech };
 enum class Balance { kLeastLoaded, kRoundRobin, kRandom };
-enum class Start { kBoot, kManual };
+enum class Start { kBoot, kDemand, kManual };
 enum class Sharing { kShared, kExclusive };  // exclusive: alone on its device
 enum class Spread { kSpread, kPack };        // the freest device first, or the fullest on which it fits
 enum class OnFailure { kContinue, kStop };
 enum class Dtype { kAuto, kFloat32, kBfloat16, kFloat16 };  // auto: as in the checkpoint, where the device can
 enum class GenerationDefaults { kModel, kOpenai };          // generation_config.json's, or those of OpenAI's API
 
-// "embedding", "llm", "speech"; "least_loaded", …; "boot", "manual".
+// "embedding", "llm", "speech"; "least_loaded", …; "boot", "demand", "manual".
 std::string_view Name(Kind kind);
 std::string_view Name(Balance balance);
 std::string_view Name(Start start);
@@ -129,6 +129,8 @@ struct Model {
   Balance balance = Balance::kLeastLoaded;
   std::vector<std::string> after;
   Start start = Start::kBoot;
+  Duration idle_stop{};               // without a request for so long, a replica stops; 0: never
+  bool pinned = false;                // never gives way to others
   Sharing sharing = Sharing::kShared;
   Spread spread = Spread::kSpread;
   int priority = 0;                   // within a wave, the higher is placed and loads first
@@ -150,6 +152,11 @@ struct Plan {
   Rules rules;
   std::vector<Model> models;          // in the order of the file
 };
+
+// Whether a model comes and goes with its requests: one starts it, and it may give way to others.
+inline bool OnDemand(const Model& model) {
+  return model.start == Start::kDemand || (model.start == Start::kBoot && model.idle_stop > Duration::zero());
+}
 
 // The model with this name or alias, or nullptr.
 const Model* FindModel(const Plan& plan, std::string_view name_or_alias);

@@ -73,6 +73,7 @@ class Daemon : public Control {
  private:
   Status RefuseWhileDraining() const;
   launch::FleetOptions FleetOptionsOf(std::filesystem::path worker);
+  void PassOnDemand(const std::string& model);
   void AnnounceReady();
   std::string Stuck() const;  // "bge/0 (pid 4711)", …
   // The first call drains, the second ends at once.
@@ -107,7 +108,7 @@ class Daemon : public Control {
 Daemon::Daemon(const Options& options, CheckedPlan checked, std::filesystem::path worker, launch::RuntimeDir runtime)
     : checked_(std::move(checked)),
       runtime_(std::move(runtime)),
-      proxy_(checked_.plan, metrics_),
+      proxy_(checked_.plan, metrics_, {.wanted = [this](const std::string& model) { PassOnDemand(model); }}),
       fleet_(loop_.get_executor(), checked_.plan, checked_.placement, FleetOptionsOf(std::move(worker)), proxy_,
              events_, metrics_),
       logs_(fleet_.logs()),
@@ -119,6 +120,11 @@ Daemon::Daemon(const Options& options, CheckedPlan checked, std::filesystem::pat
       main_(loop_.get_executor()),
       background_(loop_.get_executor()) {
   if (checked_.gpus) gpu_watch_.emplace(checked_.plan, *checked_.gpus, events_, metrics_);
+}
+
+// From any thread of the proxy to the fleet's.
+void Daemon::PassOnDemand(const std::string& model) {
+  asio::post(loop_, [this, model] { fleet_.Demand(model); });
 }
 
 launch::FleetOptions Daemon::FleetOptionsOf(std::filesystem::path worker) {

@@ -71,6 +71,8 @@ Json Render(const config::Model& model) {
           {"balance", Name(model.balance)},
           {"after", model.after},
           {"start", Name(model.start)},
+          {"idle", {{"stop", model.idle_stop > Duration::zero() ? Json(FormatDuration(model.idle_stop)) : Json()}}},
+          {"pinned", model.pinned},
           {"sharing", Name(model.sharing)},
           {"spread", Name(model.spread)},
           {"priority", model.priority},

@@ -95,7 +95,7 @@ Json Assignments(const Report& report) {
                     {"memory_bytes", assignment.memory.count},
                     {"threads", assignment.threads},
                     {"wave", assignment.wave},
-                    {"start", StartsAtBoot(report.plan, assignment) ? "boot" : "manual"}});
+                    {"start", config::Name(config::FindModel(report.plan, assignment.model)->start)}});
   }
   return list;
 }

@@ -39,6 +39,7 @@ struct ModelCondition {
   int ready = 0;            // replicas that take requests
   bool coming = false;      // some replica is ready or on its way (waiting, starting, loading, backoff, restarting):
                             // waiting may help
+  bool on_demand = false;   // nothing is on its way, and a request would change that
   bool draining = false;    // an operator stops it, or the daemon drains
   std::string reason;       // for the error message: "chat: loading weights, 40 %"
   std::chrono::seconds retry_after{1};

@@ -204,6 +204,7 @@ Fleet::~Fleet() = default;
 void Fleet::Boot() { body_->schedule_.Boot(Clock::now()); }
 Status Fleet::Start(const std::string& model) { return body_->schedule_.Start(model, Clock::now()); }
 Status Fleet::Stop(const std::string& model) { return body_->schedule_.Stop(model, Clock::now()); }
+void Fleet::Demand(const std::string& model) { body_->schedule_.Demand(model, Clock::now()); }
 Status Fleet::Restart(const std::string& model) { return body_->schedule_.Restart(model, Clock::now()); }
 
 asio::awaitable<bool> Fleet::Settled(std::string model, TimePoint deadline) {

@@ -94,6 +94,8 @@ class Fleet {
   Status Start(const std::string& model);    // also ends a quarantine and forgets failures
   Status Stop(const std::string& model);
   Status Restart(const std::string& model);
+  // A request waits for a model that comes on demand.
+  void Demand(const std::string& model);
 
   // Waits until no replica of `model` ("" = of any) is on its way (waiting, starting, loading, draining,
   // stopping, backoff), or until the deadline: false.

@@ -40,7 +40,7 @@ void Life::Start(bool at_boot, TimePoint now) {
   if (other_turn && !changed) hands_.Changed();  // it waits for other waves no longer, nor they for it
   if (at_boot || state_ != State::kWaiting) return;
   // Who asked hears at once what stands in the way.
-  if (Turn turn = FindObstacle(); !turn.obstacle.empty()) WaitFor(std::move(turn));
+  if (Turn turn = FindObstacle(now); !turn.obstacle.empty()) WaitFor(std::move(turn));
 }
 
 void Life::Stop(TimePoint now) {
@@ -48,6 +48,12 @@ void Life::Stop(TimePoint now) {
   const bool was_due = std::exchange(boot_due_, false);
   const bool changed = Apply({EventKind::kStop, {}}, now);
   if (was_due && !changed) hands_.Changed();  // later waves go on without it
+}
+
+void Life::GiveWay(const Life& other, TimePoint now) {
+  evicted_ = run_.has_value();  // else its place is free at once
+  gave_way_to_ = &other;
+  Apply({EventKind::kStop, "gives way to " + other.who()}, now);
 }
 
 void Life::Restart(TimePoint now) { Apply({EventKind::kRestart, {}}, now); }
@@ -77,11 +83,18 @@ bool Life::Look(TimePoint now) {
     return Apply({EventKind::kBackoffOver, {}}, now);
   }
   if (!run_) return false;
+  if (state_ == State::kReady && LookAtIdleness(now)) return true;
   return run_->verdict ? LookAtRemains(now) : LookAtProcess(now);
 }
 
+bool Life::LookAtIdleness(TimePoint now) {
+  if (hands_.InFlight() > 0) last_busy_ = now;
+  if (!config::OnDemand(model_) || model_.idle_stop == Duration::zero() || now - last_busy_ < model_.idle_stop) return false;
+  return Apply({EventKind::kStop, "had no request for " + FormatDuration(model_.idle_stop)}, now);
+}
+
 bool Life::LookAtTurn(TimePoint now) {
-  Turn turn = FindObstacle();
+  Turn turn = FindObstacle(now);
   if (turn.obstacle.empty() && !placed_) {
     const Status reserved =
         schedule_.ledger().Reserve(assignment_.devices, model_.name, assignment_.replica, assignment_.memory);
@@ -98,9 +111,13 @@ bool Life::LookAtTurn(TimePoint now) {
 }
 
 // Why no process may begin yet.
-Turn Life::FindObstacle() {
+Turn Life::FindObstacle(TimePoint now) {
   passes_ = false;
   if (Turn turn = schedule_.TurnOf(*this); !turn.obstacle.empty()) return turn;
+  if (gave_way_to_ != nullptr && gave_way_to_->state() == State::kWaiting && !gave_way_to_->hopeless()) {
+    return {"gave way to " + gave_way_to_->who() + ", which has not started yet", false};
+  }
+  gave_way_to_ = nullptr;
   for (const std::string& device : assignment_.devices) {
     if (const std::string loading = schedule_.slots().Holder(device); !loading.empty()) {
       return {"waits for " + loading + ", which loads on " + device, false};
@@ -113,7 +130,10 @@ Turn Life::FindObstacle() {
   if (placed_) return {};
   const Status room =
       schedule_.ledger().Check(assignment_.devices, model_.name, assignment_.replica, assignment_.memory);
-  return room ? Turn{} : Turn{room.error().message, true};
+  if (room) return {};
+  const std::string waits_for = schedule_.MakeRoom(*this, now);
+  passes_ = !waits_for.empty();
+  return {passes_ ? "waits for " + waits_for : room.error().message, !passes_};
 }
 
 void Life::WaitFor(Turn obstacle) {
@@ -189,7 +209,8 @@ void Life::Act(unsigned actions, TimePoint now) {
   if (actions & kAwaitEnd) KillBy(now + kExitDeadline);
   if (actions & kKill) KillProcess(now);
   if (actions & kDiscard) Discard();
-  if (actions & kRelease) Release();
+  const bool gives_place_back = (actions & kDiscard) != 0 && std::exchange(evicted_, false);
+  if (gives_place_back || (actions & kRelease)) Release();
   if (actions & kYield) Yield();
 }
 
@@ -208,7 +229,7 @@ void Life::Spawn(TimePoint now) {
 }
 
 void Life::Open(TimePoint now) {
-  run_->ready_since = now;
+  run_->ready_since = last_busy_ = now;
   run_->open = true;
   boot_due_ = false;
   run_->data_limit = hands_.Fence(run_->ready.memory);
@@ -255,6 +276,14 @@ void Life::Yield() {
 }
 
 // ---- what others ask
+
+Occupant Life::occupant() const {
+  const bool ready = state_ == State::kReady;
+  const bool going = evicted_ || (!wanted_ && run_.has_value());
+  const int in_flight = ready ? hands_.InFlight() : 0;
+  return {model_.name, assignment_.replica, model_.priority, ready, state_ == State::kWaiting, going, in_flight,
+          ready ? *run_->ready_since : TimePoint(), last_busy_};
+}
 
 bool Life::on_its_way() const {
   switch (state_) {

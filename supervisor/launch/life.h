@@ -10,6 +10,7 @@
 #include <string>
 
 #include "config/plan.h"
+#include "supervisor/launch/give_way.h"
 #include "supervisor/launch/exit_cause.h"
 #include "supervisor/launch/restart_policy.h"
 #include "supervisor/launch/step.h"
@@ -50,6 +51,8 @@ class Hands {
   virtual Turn Objection() { return {}; }
   // Requests are begun there, or wait there to be begun.
   virtual bool HasWork() = 0;
+  // Requests that have a place there, begun or not.
+  virtual int InFlight() = 0;
 
   virtual void Entered() = 0;   // another state; what it entails is done next
   virtual void HeldBack() = 0;  // its start waits for what is not coming by itself: reason(); once in a wait
@@ -73,6 +76,8 @@ class Life {
   void Start(bool at_boot, TimePoint now);
   void Stop(TimePoint now);
   void Restart(TimePoint now);
+  // Another one needs its place: it drains, and has none until it starts again.
+  void GiveWay(const Life& other, TimePoint now);
   void Announce() { hands_.Changed(); }  // its model's prospects changed
   void Hurry(TimePoint latest);  // while it ends: kill it by then; Look() does
 
@@ -99,6 +104,9 @@ class Life {
   bool hopeless() const { return hopeless_; }
   bool has_process() const { return run_.has_value(); }  // one that may exist, or may be on its device
   bool has_place() const { return placed_; }  // memory of its device is reserved for it
+  const Life* gave_way_to() const { return gave_way_to_; }  // not null: it starts after that one, which still waits
+  // As one who may give way, with a place.
+  Occupant occupant() const;
   TurnView turn_view() const { return {model_.name, assignment_.wave, state_, boot_turn_, boot_due_, hopeless_}; }
   std::chrono::seconds retry_after(TimePoint now) const;
   int failures_in_window(TimePoint now) const { return policy_.FailuresInWindow(now); }
@@ -130,7 +138,8 @@ class Life {
   };
 
   bool LookAtTurn(TimePoint now);
-  Turn FindObstacle();
+  bool LookAtIdleness(TimePoint now);
+  Turn FindObstacle(TimePoint now);
   void WaitFor(Turn obstacle);
   bool LookAtProcess(TimePoint now);
   bool LookAtRemains(TimePoint now);
@@ -178,6 +187,9 @@ class Life {
   bool hopeless_ = false;   // waits for something that is not coming
   bool told_ = false;       // … and HeldBack() was said in this wait
   bool passes_ = false;     // … for something of which nobody says when it is over, but soon
+  bool evicted_ = false;    // … until it has ended, wanted again or not
+  const Life* gave_way_to_ = nullptr;
+  TimePoint last_busy_;     // of a ready one: when it was last seen with a request
   bool placed_ = false;     // holds its reservation: from its start until it is stopped or given up
 
   std::optional<Run> run_;

@@ -37,19 +37,27 @@ bool IsComing(const ReplicaSummary& replica) {
   }
 }
 
+// Stopped without having failed, or about to be: who has failed waits for an operator.
+bool IsAtRest(const ReplicaSummary& replica) {
+  const bool ends = replica.state == State::kDraining || replica.state == State::kStopping;
+  return replica.state == State::kStopped || (ends && !replica.wanted);
+}
+
 }  // namespace
 
 const ReplicaSummary& Best(const std::vector<ReplicaSummary>& replicas) {
   return *std::ranges::min_element(replicas, {}, [](const ReplicaSummary& r) { return Distance(r.state); });
 }
 
-ModelCondition ConditionOf(const std::string& model, const std::vector<ReplicaSummary>& replicas, bool ending) {
+ModelCondition ConditionOf(const std::string& model, const std::vector<ReplicaSummary>& replicas, bool ending,
+                           bool on_demand) {
   const ReplicaSummary& best = Best(replicas);
   ModelCondition condition;
   condition.state = best.state;
   condition.ready = static_cast<int>(
       std::ranges::count(replicas, State::kReady, [](const ReplicaSummary& replica) { return replica.state; }));
   condition.coming = !ending && std::ranges::any_of(replicas, IsComing);
+  condition.on_demand = on_demand && !ending && !condition.coming && std::ranges::any_of(replicas, IsAtRest);
   condition.draining = ending;
   condition.reason = model + ": " + best.reason;
   condition.retry_after = best.retry_after;

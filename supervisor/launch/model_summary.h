@@ -22,7 +22,8 @@ struct ReplicaSummary {
 // The replica nearest to taking requests speaks for the model.
 const ReplicaSummary& Best(const std::vector<ReplicaSummary>& replicas);
 
-// `ending`: an operator stops the model, or the daemon drains.
-ModelCondition ConditionOf(const std::string& model, const std::vector<ReplicaSummary>& replicas, bool ending);
+// `ending`: an operator stops the model, or the daemon drains. `on_demand`: requests start it.
+ModelCondition ConditionOf(const std::string& model, const std::vector<ReplicaSummary>& replicas, bool ending,
+                           bool on_demand = false);
 
 }  // namespace berth::launch

@@ -82,6 +82,7 @@ class Replica : private Hands {
   void Kill() override;
   void Reaped() override;
   bool Gone() override { return place_.Gone(); }
+  int InFlight() override { return run_ && run_->endpoint ? run_->endpoint->in_flight.load() : 0; }
   Turn Objection() override { return place_.Objection(Clock::now()); }
   bool HasWork() override;
   void Entered() override;

@@ -46,6 +46,32 @@ Status Schedule::Restart(const std::string& model, TimePoint now) {
   return Ok();
 }
 
+void Schedule::Demand(const std::string& name, TimePoint now) {
+  const config::Model* model = config::FindModel(plan_, name);
+  if (ending_ || model == nullptr || stopped_.contains(model->name) || !config::OnDemand(*model)) return;
+  for (const std::string& dependency : model->after) Demand(dependency, now);
+  for (Life* life : Of(model->name)) {
+    const State state = life->state();
+    const bool rests = state == State::kStopped || state == State::kDraining || state == State::kStopping;
+    if (rests && !life->wanted()) life->Start(false, now);
+  }
+}
+
+std::string Schedule::MakeRoom(const Life& newcomer, TimePoint now) {
+  std::vector<Life*> lives;
+  std::vector<Occupant> occupants;
+  for (const auto& life : lives_) {
+    if (life.get() == &newcomer || !life->has_place() || life->state() == State::kStuck) continue;
+    const Occupant occupant = life->occupant();
+    if (!occupant.going && (!config::OnDemand(life->model()) || life->model().pinned)) continue;
+    lives.push_back(life.get());
+    occupants.push_back(occupant);
+  }
+  const Way way = FindWay(newcomer.assignment(), newcomer.model().priority, occupants, ledger_, now);
+  for (const std::size_t victim : way.victims) lives[victim]->GiveWay(newcomer, now);
+  return way.waits_for;
+}
+
 void Schedule::End(TimePoint deadline, TimePoint now) {
   if (!ending_) {
     for (const auto& life : lives_) wave_ = std::max(wave_, life->assignment().wave);
@@ -94,7 +120,8 @@ std::vector<ReplicaSummary> Schedule::Summaries(const std::string& model, TimePo
 }
 
 ModelCondition Schedule::ConditionOf(const std::string& model, TimePoint now) const {
-  return launch::ConditionOf(model, Summaries(model, now), ending_ || stopped_.contains(model));
+  const bool ending = ending_ || stopped_.contains(model);
+  return launch::ConditionOf(model, Summaries(model, now), ending, config::OnDemand(*config::FindModel(plan_, model)));
 }
 
 }  // namespace berth::launch

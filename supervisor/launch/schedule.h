@@ -31,6 +31,9 @@ class Schedule {
   Status Start(const std::string& model, TimePoint now);
   Status Stop(const std::string& model, TimePoint now);
   Status Restart(const std::string& model, TimePoint now);
+  // A request waits for a model that comes on demand, and for all that it is `after`: they start, unless an operator has
+  // stopped them, they have failed, or everything ends.
+  void Demand(const std::string& model, TimePoint now);
 
   // Everything stops, in reverse order, by `deadline`; a second call may shorten the first. Look() goes on with it.
   void End(TimePoint deadline, TimePoint now);
@@ -40,6 +43,8 @@ class Schedule {
   bool all_told() const { return ending_ && wave_ < 0; }  // every life was told to stop
 
   Turn TurnOf(const Life& life) const;
+  // For one that the ledger has no place for: tells others to go where that helps. What it waits for then; empty: nothing.
+  std::string MakeRoom(const Life& life, TimePoint now);
   std::vector<Life*> Of(const std::string& model) const;  // "": all
   std::vector<ReplicaSummary> Summaries(const std::string& model, TimePoint now) const;
   ModelCondition ConditionOf(const std::string& model, TimePoint now) const;

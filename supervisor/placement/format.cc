@@ -52,7 +52,7 @@ std::string Format(const config::Plan& plan, const Placement& placement) {
     replicas.push_back({std::to_string(assignment.wave),
                         assignment.model + "/" + std::to_string(assignment.replica), JoinDevices(assignment),
                         FormatBytes(assignment.memory), std::to_string(assignment.threads),
-                        StartsAtBoot(plan, assignment) ? "boot" : "manual"});
+                        std::string(Name(config::FindModel(plan, assignment.model)->start))});
   }
   BootSums sums = SumAtBoot(plan, placement);
   for (const SharedWeights& shared : sums.weights) replicas.push_back(WeightsRow(shared));

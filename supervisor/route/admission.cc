@@ -5,7 +5,8 @@
 
 namespace berth::route {
 
-Admission::Admission(const config::Model& model, std::uint64_t seed) : model_(model) {
+Admission::Admission(const config::Model& model, std::uint64_t seed, std::function<void()> wanted)
+    : model_(model), wanted_(std::move(wanted)) {
   pick_.random = seed | 1;  // xorshift never leaves 0
 }
 
@@ -84,14 +85,22 @@ void Admission::RefuseQueue(Refusal refusal, Wakes& wakes) {
   queue_.clear();
 }
 
-std::optional<Refusal> Admission::WhyNot(bool again) const {
-  if (!AnyOpen() && !condition_.coming) return condition_.draining ? Refusal::kDraining : Refusal::kNotComing;
+// Somebody waits, and nothing is on its way that was not asked for.
+bool Admission::MustBeAskedFor() const {
+  return wanted_ && !draining_ && !queue_.empty() && !AnyOpen() && condition_.on_demand;
+}
+
+std::optional<Refusal> Admission::WhyNot(bool again, bool may_load) const {
+  if (!AnyOpen() && !condition_.coming && !condition_.on_demand) {
+    return condition_.draining ? Refusal::kDraining : Refusal::kNotComing;
+  }
+  if (!AnyOpen() && !may_load && !again) return Refusal::kNotLoaded;
   if (!again && queue_.size() >= static_cast<std::size_t>(model_.queue.max)) return Refusal::kQueueFull;
   return std::nullopt;
 }
 
-Standing Admission::Acquire(const std::shared_ptr<Ticket>& ticket, bool again) {
-  std::lock_guard lock(mutex_);
+Standing Admission::Acquire(const std::shared_ptr<Ticket>& ticket, bool again, bool may_load) {
+  std::unique_lock lock(mutex_);
   ticket->state_ = Ticket::State::kRefused;
   ticket->closing_ = ticket->down_ = false;
   Seat* seat = draining_ || !queue_.empty() ? nullptr : FreeSeat(nullptr);
@@ -99,13 +108,17 @@ Standing Admission::Acquire(const std::shared_ptr<Ticket>& ticket, bool again) {
     ticket->refusal_ = Refusal::kDraining;
   } else if (seat) {
     Hold(*ticket, *seat);
-  } else if (const auto refusal = WhyNot(again)) {
+  } else if (const auto refusal = WhyNot(again, may_load)) {
     ticket->refusal_ = *refusal;
   } else {
     ticket->state_ = Ticket::State::kWaiting;
     again ? queue_.push_front(ticket) : queue_.push_back(ticket);
   }
-  return StandingOf(*ticket);
+  const Standing standing = StandingOf(*ticket);
+  const bool ask = ticket->state_ == Ticket::State::kWaiting && MustBeAskedFor();
+  lock.unlock();
+  if (ask) wanted_();
+  return standing;
 }
 
 Standing Admission::Look(const Ticket& ticket) const {
@@ -194,15 +207,18 @@ void Admission::Down(const launch::Endpoint& endpoint) {
 
 void Admission::SetCondition(launch::ModelCondition condition) {
   Wakes wakes;
+  bool ask = false;
   {
     std::lock_guard lock(mutex_);
     condition_ = std::move(condition);
     // Nobody may wait for what will not come.
-    if (!AnyOpen() && !condition_.coming) {
+    ask = MustBeAskedFor();
+    if (!AnyOpen() && !condition_.coming && !condition_.on_demand) {
       RefuseQueue(condition_.draining ? Refusal::kDraining : Refusal::kNotComing, wakes);
     }
   }
   Wake(wakes);
+  if (ask) wanted_();
 }
 
 void Admission::Drain() {

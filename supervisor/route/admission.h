@@ -25,6 +25,7 @@ enum class Refusal {
   kQueueFull,
   kNotComing,  // no replica is ready or on its way
   kDraining,
+  kNotLoaded,  // it would have to be loaded, and the request does not want that
 };
 
 // One request's claim to a place. `changed` is called on any thread, outside every lock, when something
@@ -55,12 +56,14 @@ struct Standing {
 
 class Admission {
  public:
-  // `model` outlives this.
-  Admission(const config::Model& model, std::uint64_t seed);
+  // `model` outlives this. `wanted` is called on any thread, outside every lock, when a request waits for a model that
+  // comes on demand and nobody has been told yet; it must only pass that on.
+  Admission(const config::Model& model, std::uint64_t seed, std::function<void()> wanted = nullptr);
 
   // Takes a free place if nobody waits for one, else queues or refuses. `again`: a request that had a place
-  // and lost it through no fault of its own goes to the front, whatever the queue's bound.
-  Standing Acquire(const std::shared_ptr<Ticket>& ticket, bool again);
+  // and lost it through no fault of its own goes to the front, whatever the queue's bound. `may_load`: it waits for a
+  // model that would have to be loaded for it.
+  Standing Acquire(const std::shared_ptr<Ticket>& ticket, bool again, bool may_load = true);
   Standing Look(const Ticket& ticket) const;
   // Exchanges the place for one at another replica. False: none has room; the ticket keeps its place.
   bool Move(const std::shared_ptr<Ticket>& ticket);
@@ -101,11 +104,13 @@ class Admission {
   void ServeQueue(Wakes& wakes);
   void RefuseQueue(Refusal refusal, Wakes& wakes);
   void Tell(const launch::Endpoint& endpoint, bool down, Wakes& wakes);
-  std::optional<Refusal> WhyNot(bool again) const;
+  std::optional<Refusal> WhyNot(bool again, bool may_load) const;
+  bool MustBeAskedFor() const;
   static Standing StandingOf(const Ticket& ticket);
   static void Wake(const Wakes& wakes);
 
   const config::Model& model_;
+  const std::function<void()> wanted_;
   mutable std::mutex mutex_;  // guards all below
   std::vector<Seat> seats_;   // by replica; a closing one beside its successor
   std::deque<std::shared_ptr<Ticket>> queue_;

@@ -20,6 +20,7 @@ std::string_view Reason(Refusal refusal) {
     case Refusal::kQueueFull: return "queue_full";
     case Refusal::kNotComing: return "loading";
     case Refusal::kDraining: return "draining";
+    case Refusal::kNotLoaded: return "not_loaded";
   }
   return "draining";
 }
@@ -53,6 +54,8 @@ Dispatch::~Dispatch() {
 }
 
 void Dispatch::Prepare() {
+  const std::string* load = job_.head->Find("X-Load");
+  may_load_ = load == nullptr || !http::EqualsIgnoreCase(*load, "never");
   const config::Server& server = thread_.shared.plan.server;
   errand_.head = job_.head;
   errand_.body = std::move(job_.body);
@@ -95,7 +98,7 @@ void Dispatch::WatchTicket() {
 asio::awaitable<bool> Dispatch::Loop() {
   bool again = false;
   for (;;) {
-    Standing standing = door_.admission.Acquire(ticket_, again);
+    Standing standing = door_.admission.Acquire(ticket_, again, may_load_);
     if (Waits(standing)) standing = co_await AwaitPlace();
     auto refusal = WhyNot(standing);
     if (refusal) co_return co_await Answer(std::move(*refusal));
@@ -276,7 +279,10 @@ http::Response Dispatch::WhyRefused(Refusal refusal) {
     return response;
   }
   const auto condition = door_.admission.Describe().condition;
-  if (refusal == Refusal::kDraining) {
+  if (refusal == Refusal::kNotLoaded) {
+    response = http::ErrorResponse(503, "model_not_loaded", "the model \"" + name + "\" is not loaded, and the request says "
+                                                            "X-Load: never");
+  } else if (refusal == Refusal::kDraining) {
     response = http::ErrorResponse(503, "draining", "the model \"" + name + "\" is stopped, or about to be");
   } else {
     response = http::ErrorResponse(503, "model_unavailable", condition.reason.empty()

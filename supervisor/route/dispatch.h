@@ -81,6 +81,7 @@ class Dispatch : public std::enable_shared_from_this<Dispatch> {
   int attempts_ = 0;
   bool on_budget_ = false;           // counted as a retry
   bool queued_ = false;              // the queue time is known
+  bool may_load_ = true;             // it waits for a model that would have to be loaded
 };
 
 }  // namespace berth::route

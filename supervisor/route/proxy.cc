@@ -35,7 +35,7 @@ void TurnAway(const Fd& fd) {
 
 class Proxy::Body {
  public:
-  Body(const config::Plan& plan, observe::Metrics& metrics, const ProxyOptions& options) : shared(plan, metrics) {
+  Body(const config::Plan& plan, observe::Metrics& metrics, const ProxyOptions& options) : shared(plan, metrics, options.wanted) {
     shared.ping_every = options.ping_every;
     for (int i = 0; i < std::max(1, plan.server.threads); ++i) threads.push_back(std::make_unique<IoThread>(shared));
   }

@@ -23,6 +23,8 @@ namespace berth::route {
 
 struct ProxyOptions {
   Duration ping_every = std::chrono::seconds(15);  // a comment into an event stream that is silent for so long
+  // A request waits for this model, which comes on demand and nobody has started yet. On any thread; passes it on.
+  std::function<void(const std::string&)> wanted = nullptr;
 };
 
 class Proxy : public launch::EndpointSink {

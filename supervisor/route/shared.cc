@@ -4,10 +4,16 @@
 
 namespace berth::route {
 
-Shared::Shared(const config::Plan& the_plan, observe::Metrics& the_metrics)
+Shared::Shared(const config::Plan& the_plan, observe::Metrics& the_metrics,
+               std::function<void(const std::string&)> wanted)
     : plan(the_plan), metrics(the_metrics), router(the_plan), scraper(the_metrics) {
   std::random_device random;
-  for (const config::Model& model : plan.models) doors.push_back(std::make_unique<ModelDoor>(model, random()));
+  for (const config::Model& model : plan.models) {
+    const auto ask = [wanted, &model] {
+      if (wanted) wanted(model.name);
+    };
+    doors.push_back(std::make_unique<ModelDoor>(model, random(), ask));
+  }
 }
 
 ModelDoor& Shared::Door(const config::Model& model) {

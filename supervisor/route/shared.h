@@ -5,6 +5,7 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <ctime>
+#include <functional>
 #include <memory>
 #include <set>
 #include <vector>
@@ -23,13 +24,15 @@ namespace berth::route {
 
 // One model of the plan and its door.
 struct ModelDoor {
-  ModelDoor(const config::Model& m, std::uint64_t seed) : model(m), admission(m, seed) {}
+  ModelDoor(const config::Model& m, std::uint64_t seed, std::function<void()> wanted)
+      : model(m), admission(m, seed, std::move(wanted)) {}
   const config::Model& model;
   Admission admission;
 };
 
 struct Shared {
-  Shared(const config::Plan& plan, observe::Metrics& metrics);
+  // `wanted`: as ProxyOptions'.
+  Shared(const config::Plan& plan, observe::Metrics& metrics, std::function<void(const std::string&)> wanted);
 
   // The door of a model of the plan; by name in the second form, nullptr when there is none.
   ModelDoor& Door(const config::Model& model);

@@ -115,6 +115,24 @@ void GiveWeights(Random& random, config::Plan& plan) {
   }
 }
 
+// Models that come and go with their requests; in half of the plans more of them than there is memory for.
+void GiveDemand(Random& random, config::Plan& plan) {
+  if (!random.Percent(60)) return;
+  const bool crowded = random.Percent(50);
+  for (config::Model& model : plan.models) {
+    if (crowded ? random.Percent(80) : random.Percent(30)) model.start = config::Start::kDemand;
+    if (crowded && random.Percent(50)) model.memory = Bytes{plan.devices.front().capacity().count / 5 * 3};
+    if (random.Percent(30)) model.idle_stop = random.Skewed(std::chrono::seconds(1), std::chrono::minutes(3));
+    model.pinned = random.Percent(10);
+  }
+  // What starts earlier waits for nobody who comes later.
+  for (config::Model& model : plan.models) {
+    std::erase_if(model.after, [&](const std::string& name) {
+      return std::ranges::find(plan.models, name, &config::Model::name)->start > model.start;
+    });
+  }
+}
+
 void TakeOut(config::Plan& plan, const std::string& name) {
   std::erase_if(plan.models, [&](const config::Model& model) { return model.name == name; });
   for (auto* lists : {&plan.rules.apart, &plan.rules.together}) {
@@ -135,6 +153,7 @@ LegalPlan RandomPlan(Random& random) {
   GiveRules(random, legal.plan);
   GiveSeveralDevices(also, legal.plan);
   GiveWeights(also, legal.plan);
+  GiveDemand(also, legal.plan);
   for (;;) {
     auto placed = placement::Place(legal.plan);
     if (auto* placement = std::get_if<placement::Placement>(&placed)) {

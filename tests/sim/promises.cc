@@ -13,6 +13,8 @@ using launch::State;
 
 // Nobody announces what a reading of a device says.
 constexpr Duration kReadingsAreSeenWithin = std::chrono::seconds(5);
+// Nor that a replica has nothing to do any more: it looks so often whether it has, and who waits for it looks after it.
+constexpr Duration kRestIsSeenWithin = std::chrono::seconds(3);
 
 // Devices: nothing starts on one that is lost, does not answer, or has no room beside what others hold there
 // (M3, P9). Order: what is `after` others starts beside a ready replica of each; at boot, waves one after
@@ -134,8 +136,9 @@ void Simulation::CheckInstant() {
     launch::Life& life = replica->life();
     replica->CheckInstant();
     if (life.state() == State::kWaiting) CheckWaiting(*replica);
-    world_.Require(ended_ || life.wanted() == intents_.at(life.model().name), life.who(),
-                   " is not what was asked for");
+    const std::string& model = life.model().name;
+    const bool comes_and_goes = config::OnDemand(life.model()) && !stopped_.contains(model);
+    world_.Require(ended_ || comes_and_goes || life.wanted() == intents_.at(model), life.who(), " is not what was asked for");
   }
   if (ended_) CheckWaves();
   for (const config::Model& model : legal_.plan.models) CheckProxy(model.name);
@@ -146,8 +149,7 @@ void Simulation::CheckInstant() {
 launch::Turn Simulation::Obstacle(const launch::Life& life) {
   launch::Turn turn = schedule_.TurnOf(life);
   if (!turn.obstacle.empty()) return turn;
-  const auto loads = [&](const std::string& device) { return !schedule_.slots().Holder(device).empty(); };
-  if (std::ranges::any_of(life.assignment().devices, loads)) return {"its device is loading", false};
+  if (HoldsDevices(life.assignment())) return {"its device is loading", false};
   const placement::Assignment& assignment = life.assignment();
   if (launch::Turn device = AgainstDevices(assignment); !device.obstacle.empty()) return device;
   const auto own = [&](const auto& held) {
@@ -155,9 +157,41 @@ launch::Turn Simulation::Obstacle(const launch::Life& life) {
   };
   if (std::ranges::any_of(schedule_.ledger().reservations(), own)) return {};  // it has kept its place
   for (const std::string& device : assignment.devices) {
-    if (launch::Turn there = ObstacleOn(device, life); !there.obstacle.empty()) return there;
+    launch::Turn there = ObstacleOn(device, life, [](const launch::Life&) { return true; });
+    if (there.obstacle.empty()) continue;
+    there.hopeless = !HasRoomBeside(life, [&](const launch::Life& other) { return !MayGo(other, life); });
+    return there;
   }
   return {};
+}
+
+// Whether it could be where it belongs if of all others only those that `stays` says were there.
+bool Simulation::HasRoomBeside(const launch::Life& life, const Stays& stays) {
+  return std::ranges::all_of(life.assignment().devices, [&](const std::string& device) {
+    return ObstacleOn(device, life, stays).obstacle.empty();
+  });
+}
+
+bool Simulation::IsGoing(const launch::Life& life) const {
+  return life.gave_way_to() != nullptr || (!life.wanted() && life.has_process());
+}
+
+// Who gives its place back for another one, sooner or later.
+bool Simulation::MayGo(const launch::Life& life, const launch::Life& newcomer) const {
+  const config::Model& model = life.model();
+  return life.state() != State::kStuck && (IsGoing(life) ||
+         (config::OnDemand(model) && !model.pinned && model.name != newcomer.model().name &&
+          model.priority <= newcomer.model().priority));
+}
+
+launch::Life& Simulation::LifeOf(const placement::Ledger::Reservation& held) {
+  const std::vector<launch::Life*> lives = schedule_.Of(held.model);
+  return **std::ranges::find(lives, held.replica, [](const launch::Life* life) { return life->assignment().replica; });
+}
+
+bool Simulation::HoldsDevices(const placement::Assignment& at) {
+  return std::ranges::any_of(at.devices,
+                             [&](const std::string& device) { return !schedule_.slots().Holder(device).empty(); });
 }
 
 launch::Turn Simulation::AgainstDevices(const placement::Assignment& at) const {
@@ -169,18 +203,17 @@ launch::Turn Simulation::AgainstDevices(const placement::Assignment& at) const {
   return {};
 }
 
-launch::Turn Simulation::ObstacleOn(const std::string& device, const launch::Life& life) {
+launch::Turn Simulation::ObstacleOn(const std::string& device, const launch::Life& life, const Stays& stays) {
   const placement::Ledger& ledger = schedule_.ledger();
   std::set<std::string> mapped;
-  for (const auto& held : ledger.reservations()) {
-    if (held.device == device) WeightsOn(device, *config::FindModel(legal_.plan, held.model), mapped);
-  }
-  const Bytes need = life.assignment().memory + WeightsOn(device, life.model(), mapped);
-  if (ledger.Capacity(device) - ledger.Reserved(device) < need) return {"its device is full", true};
   std::vector<const config::Model*> tenants = {&life.model()};
+  Bytes need = life.assignment().memory + WeightsOn(device, life.model(), mapped);
   for (const auto& held : ledger.reservations()) {
-    if (held.device == device) tenants.push_back(config::FindModel(legal_.plan, held.model));
+    if (held.device != device || !stays(LifeOf(held))) continue;
+    tenants.push_back(config::FindModel(legal_.plan, held.model));
+    need += held.bytes + WeightsOn(device, *tenants.back(), mapped);
   }
+  if (ledger.Capacity(device) < need) return {"its device is full", true};
   return BrokenRule(legal_.plan, tenants).empty() ? launch::Turn{}
                                                   : launch::Turn{"a rule is against it", true};
 }
@@ -193,10 +226,22 @@ void Simulation::CheckWaiting(SimReplica& replica) {
                    " does not look at its device");
     return;
   }
+  if (life.gave_way_to() != nullptr && life.gave_way_to()->state() == State::kWaiting && !life.gave_way_to()->hopeless()) {
+    return;  // not before that one
+  }
   const launch::Turn turn = Obstacle(life);
   world_.Require(!turn.obstacle.empty(), life.who(), " could start, but sleeps: ", life.reason());
   world_.Require(turn.hopeless == life.hopeless(), life.who(),
                  " takes its waiting for hopeless, or not, but ", turn.obstacle);
+  const auto rests = [&](const launch::Life& other) {
+    const launch::Occupant at = other.occupant();
+    return MayGo(other, life) && at.ready && at.in_flight == 0 && world_.clock.now() - at.last_busy > kRestIsSeenWithin;
+  };
+  const bool only_room = schedule_.TurnOf(life).obstacle.empty() && AgainstDevices(life.assignment()).obstacle.empty() &&
+                         !HoldsDevices(life.assignment());
+  const bool room_comes = HasRoomBeside(life, [&](const launch::Life& other) { return !IsGoing(other); });
+  const bool room_rests = HasRoomBeside(life, [&](const launch::Life& other) { return !rests(other); });
+  world_.Require(!only_room || room_comes || !room_rests, life.who(), " waits, and who rests in its place is not told to go");
   if (!schedule_.TurnOf(life).obstacle.empty()) {
     world_.Require(turn.obstacle == life.reason(), life.who(), " says \"", life.reason(), "\", but ",
                    turn.obstacle);
@@ -213,7 +258,8 @@ void Simulation::CheckWaves() {
     bool rests = true;
     for (const launch::Life* life : lives) {
       const bool wanted = !told && intents_.at(life->model().name);
-      world_.Require(life->wanted() == wanted, life->who(),
+      const bool comes_and_goes = !told && config::OnDemand(life->model());  // until it is told
+      world_.Require(comes_and_goes || life->wanted() == wanted, life->who(),
                      (told ? " was not told to end" : " was told to end too soon"));
       rests &= !life->on_its_way();
     }
@@ -229,6 +275,7 @@ void Simulation::CheckProxy(const std::string& model) {
   world_.Require(view.condition.state == condition.state && view.condition.ready == condition.ready &&
                      view.condition.coming == condition.coming &&
                      view.condition.draining == condition.draining &&
+                     view.condition.on_demand == condition.on_demand &&
                      view.condition.reason == condition.reason,
                  "the proxy is not told what became of ", condition.reason);
   if (view.waiting == 0) return;

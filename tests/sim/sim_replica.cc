@@ -58,7 +58,10 @@ void SimReplica::Changed() {
 void SimReplica::Entered() {
   entered_ = life_.state();
   const bool given_up = entered_ == State::kFailed || entered_ == State::kQuarantined;
-  if (entered_ == State::kStopped || given_up) has_place_ = false;
+  if (entered_ == State::kDraining) gives_way_ = life_.gave_way_to() != nullptr;
+  const bool ended = entered_ == State::kWaiting || entered_ == State::kBackoff || given_up || entered_ == State::kStopped;
+  const bool evicted = ended && std::exchange(gives_way_, false);
+  if (entered_ == State::kStopped || given_up || evicted) has_place_ = false;
   world_.Say(life_.who() + " " + std::string(Name(life_.state())) + ": " + life_.reason());
 }
 

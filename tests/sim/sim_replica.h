@@ -63,6 +63,7 @@ class SimReplica : public launch::Hands {
   bool Gone() override { return place_.on_gpu() ? place_.Gone() : gone_; }
   launch::Turn Objection() override { return place_.Objection(world_.clock.now()); }
   bool HasWork() override { return process_ != nullptr && process_->has_work(); }
+  int InFlight() override { return open() ? endpoint_->in_flight.load() : 0; }
   void Entered() override;
   void HeldBack() override {}
   void Changed() override;
@@ -95,6 +96,7 @@ class SimReplica : public launch::Hands {
   bool closed_ = false;
   bool was_ready_ = false;
   bool has_place_ = false;
+  bool gives_way_ = false;  // its process ends for the sake of another one
   bool gone_ = true;
   bool lost_device_ = false;  // its present process, or the last one
   int pid_ = 0;

@@ -126,6 +126,8 @@ void Simulation::Verb() {
   world_.Require(done || ended_, "a verb is refused");
   if (!done) return;
   intents_[model] = verb != 0;
+  if (verb == 0) stopped_.insert(model);
+  else stopped_.erase(model);
   if (verb == 0) excused_.insert(model);
   for (const auto& replica : replicas_) {
     if (verb == 0 || replica->assignment().model != model) continue;

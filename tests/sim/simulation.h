@@ -3,6 +3,7 @@
 // promises that must hold after every single event. Then the faults stop, and all must come to rest.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -48,7 +49,13 @@ class Simulation {
   void CheckProxy(const std::string& model);
   launch::Turn Obstacle(const launch::Life& life);
   launch::Turn AgainstDevices(const placement::Assignment& at) const;
-  launch::Turn ObstacleOn(const std::string& device, const launch::Life& life);
+  using Stays = std::function<bool(const launch::Life&)>;
+  launch::Turn ObstacleOn(const std::string& device, const launch::Life& life, const Stays& stays);
+  bool HasRoomBeside(const launch::Life& life, const Stays& stays);
+  bool IsGoing(const launch::Life& life) const;
+  bool MayGo(const launch::Life& life, const launch::Life& newcomer) const;
+  bool HoldsDevices(const placement::Assignment& at);  // somebody loads on one of them
+  launch::Life& LifeOf(const placement::Ledger::Reservation& held);
   void CheckRest();         // in the end
   void CheckRestOf(SimReplica& replica);
 
@@ -61,6 +68,7 @@ class Simulation {
   const News news_;
   std::vector<std::unique_ptr<SimReplica>> replicas_;  // in the order in which they load
   std::map<std::string, bool> intents_;  // of each model: what was last asked for
+  std::set<std::string> stopped_;  // models of which an operator's last word was stop
   std::set<std::string> excused_;  // models that an operator stopped: later waves go on without them
   bool changed_ = false;  // something, since the end was last looked at
   bool ended_ = false;    // by an operator

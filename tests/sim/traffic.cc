@@ -8,7 +8,10 @@ using namespace std::chrono_literals;
 
 Traffic::Traffic(World& world, const config::Plan& plan) : world_(world) {
   for (const config::Model& model : plan.models) {
-    admissions_[model.name] = std::make_unique<route::Admission>(model, world.random.Next());
+    const auto wanted = [this, name = model.name] {
+      world_.clock.After(Duration(0), [this, name] { world_.schedule.Demand(name, world_.clock.now()); });
+    };
+    admissions_[model.name] = std::make_unique<route::Admission>(model, world.random.Next(), wanted);
     patience_[model.name] = model.queue.timeout;
   }
 }

@@ -43,7 +43,7 @@ void DescribeModel(std::ostream& out, const Model& model) {
       << "  balance " << Name(model.balance) << "\n"
       << "  after " << Join(model.after) << "\n"
       << "  start " << Name(model.start) << (model.required ? ", required" : "") << "\n"
-      << "  sharing " << Name(model.sharing) << ", " << Name(model.spread) << ", priority " << model.priority << "\n"
+      << "  sharing " << Name(model.sharing) << ", " << Name(model.spread) << ", priority " << model.priority << ", idle stop " << FormatDuration(model.idle_stop) << (model.pinned ? ", pinned" : "") << "\n"
       << "  matryoshka " << (model.matryoshka ? "true" : "false") << "\n"
       << "  batching max_tokens=" << model.batching.max_tokens
       << " max_delay=" << FormatDuration(model.batching.max_delay) << "\n"

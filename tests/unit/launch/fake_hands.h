@@ -31,6 +31,7 @@ class FakeHands : public Hands {
   bool Gone() override { return gone; }
   Turn Objection() override { return {objection, objection_stays}; }
   bool HasWork() override { return has_work; }
+  int InFlight() override { return in_flight; }
   void Entered() override {}
   void HeldBack() override { ++held_back; }
   void Changed() override { ++changes; }
@@ -46,7 +47,7 @@ class FakeHands : public Hands {
   std::string objection;
   bool objection_stays = true;
   std::vector<std::string> did;
-  int changes = 0, held_back = 0;
+  int changes = 0, held_back = 0, in_flight = 0;
   Duration backoff{};
 };
 
@@ -74,6 +75,7 @@ class Lives {
   }
 
   Schedule& schedule() { return *schedule_; }
+  config::Model& model(const std::string& name) { return *std::ranges::find(plan_.models, name, &config::Model::name); }
   Life& life(const std::string& model) { return *schedule_->Of(model).front(); }
   FakeHands& hands(const std::string& model) {
     for (std::size_t i = 0; i < plan_.models.size(); ++i) {

@@ -127,6 +127,96 @@ TEST(Schedule, ARuleHoldsBackWhatIsStartedByHandUntilTheOtherIsGone) {
   EXPECT_EQ(lives.life("chat").state(), State::kStarting);
 }
 
+// Models of 3 GiB on one device of 4.
+struct TwoOnDemand : Lives {
+  TwoOnDemand() : Lives({{"a", 0, GiB(3)}, {"b", 0, GiB(3)}, {"fixed", 0, GiB(3)}}) {
+    model("a").start = model("b").start = config::Start::kDemand;
+    model("fixed").start = config::Start::kManual;
+  }
+};
+
+void Ask(Lives& lives, const std::string& model) {
+  lives.schedule().Demand(model, lives.now());
+  lives.Look();
+}
+
+TEST(Demand, ARequestStartsAModelAndOneThatRestsGivesWayToTheNext) {
+  TwoOnDemand lives;
+  EXPECT_TRUE(lives.schedule().ConditionOf("a", lives.now()).on_demand);
+  Ask(lives, "a");
+  lives.Hello("a");
+  lives.Ready("a");
+  Ask(lives, "b");
+  EXPECT_EQ(lives.life("a").state(), State::kDraining);
+  EXPECT_EQ(lives.life("a").reason(), "gives way to b/0");
+  EXPECT_EQ(lives.life("b").reason(), "waits for a/0, which gives its place back");
+  EXPECT_TRUE(lives.schedule().ConditionOf("b", lives.now()).coming);
+  Ask(lives, "a");  // wanted again before it has ended
+  lives.End("a", kExit);
+  lives.Look();
+  EXPECT_EQ(lives.life("b").state(), State::kStarting) << "its place is not the old one's any more";
+  EXPECT_EQ(lives.life("a").state(), State::kWaiting);
+  EXPECT_EQ(lives.life("a").reason(), "waits for b/0, which loads on cpu");
+  lives.Hello("b");
+  lives.Ready("b");
+  lives.Look();
+  EXPECT_EQ(lives.life("b").state(), State::kDraining) << "nobody asks it for anything";
+}
+
+TEST(Demand, WhoIsBusyServesForAWhileBeforeItGivesWay) {
+  TwoOnDemand lives;
+  Ask(lives, "a");
+  lives.Hello("a");
+  lives.hands("a").in_flight = 1;
+  lives.Ready("a");
+  Ask(lives, "b");
+  lives.Pass(kLeastService - std::chrono::seconds(1));
+  EXPECT_EQ(lives.life("a").state(), State::kReady);
+  lives.Pass(std::chrono::seconds(2));
+  EXPECT_EQ(lives.life("a").state(), State::kDraining);
+}
+
+TEST(Demand, WhatAnOperatorStoppedOrDoesNotComeByItselfIsNotStartedByARequest) {
+  TwoOnDemand lives;
+  ASSERT_TRUE(lives.schedule().Stop("a", lives.now()));
+  Ask(lives, "a");
+  Ask(lives, "fixed");
+  EXPECT_EQ(lives.life("a").state(), State::kStopped);
+  EXPECT_EQ(lives.life("fixed").state(), State::kStopped);
+  EXPECT_FALSE(lives.schedule().ConditionOf("a", lives.now()).on_demand);
+}
+
+TEST(Demand, NobodyIsSentAwayForAModelThatIsPinned) {
+  TwoOnDemand lives;
+  lives.model("a").pinned = true;
+  Ask(lives, "a");
+  lives.Hello("a");
+  lives.Ready("a");
+  Ask(lives, "b");
+  EXPECT_EQ(lives.life("a").state(), State::kReady);
+  EXPECT_TRUE(lives.life("b").hopeless());
+  EXPECT_FALSE(lives.schedule().ConditionOf("b", lives.now()).coming);
+}
+
+TEST(Demand, WhoHadNoRequestForLongStopsAndComesAgain) {
+  TwoOnDemand lives;
+  lives.model("a").idle_stop = std::chrono::seconds(10);
+  Ask(lives, "a");
+  lives.Hello("a");
+  lives.Ready("a");
+  lives.hands("a").in_flight = 1;
+  lives.Pass(std::chrono::seconds(30));
+  EXPECT_EQ(lives.life("a").state(), State::kReady);
+  lives.hands("a").in_flight = 0;
+  lives.Pass(std::chrono::seconds(12));
+  EXPECT_EQ(lives.life("a").state(), State::kDraining);
+  EXPECT_EQ(lives.life("a").reason(), "had no request for 10s");
+  Ask(lives, "a");
+  lives.End("a", kExit);
+  lives.Look();
+  EXPECT_EQ(lives.life("a").state(), State::kStarting) << "a request came while it stopped";
+}
+
 TEST(Schedule, WithOnFailureStopLaterWavesWaitUntilAnOperatorGivesUpOnWhatFailed) {
   config::Rules rules;
   rules.on_failure = config::OnFailure::kStop;

@@ -41,6 +41,31 @@ TEST(Admission, WithoutAReplicaOnItsWayItRefuses) {
   EXPECT_EQ(admission.Acquire(a.ticket, false).refusal, Refusal::kNotComing);
 }
 
+launch::ModelCondition OnDemand() {
+  launch::ModelCondition condition;
+  condition.on_demand = true;
+  return condition;
+}
+
+TEST(Admission, OfAModelThatComesOnDemandTheyWaitAndItIsAskedFor) {
+  const auto model = AModel(1);
+  int asked = 0;
+  Admission admission(model, 1, [&asked] { ++asked; });
+  admission.SetCondition(OnDemand());
+  Waiter unwilling, a, b;
+  EXPECT_EQ(admission.Acquire(unwilling.ticket, false, false).refusal, Refusal::kNotLoaded);
+  EXPECT_EQ(asked, 0) << "a request that wants nothing loaded loads nothing";
+  EXPECT_FALSE(admission.Acquire(a.ticket, false).refusal);
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(admission.Acquire(b.ticket, false).refusal, Refusal::kQueueFull) << "the queue's bound holds";
+  admission.SetCondition(Coming(true));
+  EXPECT_EQ(asked, 1) << "it comes";
+  admission.SetCondition(OnDemand());
+  EXPECT_EQ(asked, 2) << "it was sent away while somebody waits";
+  admission.SetCondition(Coming(false));
+  EXPECT_EQ(admission.Look(*a.ticket).refusal, Refusal::kNotComing);
+}
+
 TEST(Admission, PlacesAreGivenInTheOrderOfArrival) {
   const auto model = AModel(10);
   Admission admission(model, 1);
