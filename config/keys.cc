@@ -1,41 +1,9 @@
 #include "config/keys.h"
 
-#include <array>
+#include "config/key_values.h"
 
 namespace berth::config {
 namespace {
-
-// Text that Choices() has already matched.
-template <class Enum, std::size_t N>
-Enum FromName(const std::string& text, const std::array<Enum, N>& all) {
-  for (const Enum value : all) {
-    if (Name(value) == text) return value;
-  }
-  return all[0];
-}
-constexpr std::array kKinds{Kind::kEmbedding, Kind::kLlm, Kind::kSpeech};
-constexpr std::array kBalances{Balance::kLeastLoaded, Balance::kRoundRobin, Balance::kRandom};
-constexpr std::array kStarts{Start::kBoot, Start::kDemand, Start::kManual};
-constexpr std::array kSharings{Sharing::kShared, Sharing::kExclusive};
-constexpr std::array kSpreads{Spread::kSpread, Spread::kPack};
-constexpr std::array kDtypes{Dtype::kAuto, Dtype::kFloat32, Dtype::kBfloat16, Dtype::kFloat16};
-constexpr std::array kGenerationDefaults{GenerationDefaults::kModel, GenerationDefaults::kOpenai};
-constexpr std::array kOnFailures{OnFailure::kContinue, OnFailure::kStop};
-
-int Int(const Value& v) { return static_cast<int>(v.number); }
-
-std::vector<std::string> Texts(const std::vector<Item>& items) {
-  std::vector<std::string> texts;
-  for (const Item& item : items) texts.push_back(item.text);
-  return texts;
-}
-std::vector<std::string> Texts(const Value& v) { return Texts(v.items); }
-
-std::vector<std::vector<std::string>> Groups(const Value& v) {
-  std::vector<std::vector<std::string>> groups;
-  for (const auto& group : v.groups) groups.push_back(Texts(group));
-  return groups;
-}
 
 void StoreOrder(Target& t, const Value& v) {
   t.plan->rules.order.clear();
