@@ -164,8 +164,8 @@ class Resampler {
     const bool sane = frame.sample_rate >= kLowestRate && frame.sample_rate <= kHighestRate &&
                       frame.ch_layout.nb_channels >= 1 && frame.ch_layout.nb_channels <= kMostChannels;
     if (!sane) return AVERROR_INVALIDDATA;
-    AVChannelLayout mono = AV_CHANNEL_LAYOUT_MONO;
-    AVChannelLayout layout = {};
+    AVChannelLayout mono = {}, layout = {};
+    av_channel_layout_default(&mono, 1);
     if (frame.ch_layout.order == AV_CHANNEL_ORDER_UNSPEC) {
       av_channel_layout_default(&layout, frame.ch_layout.nb_channels);
     } else if (const int code = av_channel_layout_copy(&layout, &frame.ch_layout); code < 0) {
