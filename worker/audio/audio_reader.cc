@@ -49,7 +49,10 @@ constexpr int kMostBroken = 64;  // frames of one packet that a decoder may refu
 thread_local std::array<char, 160> complaint;
 
 void Hear(void* /*context*/, int level, const char* format, std::va_list arguments) {
-  if (level <= AV_LOG_ERROR) std::vsnprintf(complaint.data(), complaint.size(), format, arguments);
+  if (level > AV_LOG_ERROR) return;
+  // What is not in the table is told with all of the table.
+  if (std::string_view(format).find("whitelist") != std::string_view::npos) format = "of a format that is not accepted";
+  std::vsnprintf(complaint.data(), complaint.size(), format, arguments);
 }
 
 void PrepareLibrary() {
@@ -208,6 +211,7 @@ class AudioReader::Decoder {
     if (const int code = OpenContainer(); code < 0) {
       return Refuse("the file is no audio of a known format (such as wav, flac, mp3, m4a, ogg, webm)", code);
     }
+    complaint.front() = '\0';  // of other streams
     if (const int code = OpenStream(); code < 0) return Refuse("the file has no audio that can be decoded", code);
     return Ok();
   }

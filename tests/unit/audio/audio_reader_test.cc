@@ -75,6 +75,10 @@ TEST(ReadAudio, NothingBesideTheFileIsOpened) {
   std::filesystem::remove(path);
 }
 
+TEST(ReadAudio, APlaylistIsSaidToBeNoAcceptedFormat) {
+  EXPECT_THAT(ErrorOf("ffconcat version 1.0\nfile 'a.wav'\n"), HasSubstr("webm) (of a format that is not accepted)"));
+}
+
 TEST(ReadAudio, WhatALengthOfItsHeaderClaimsIsNotBelieved) {
   const auto samples = Tone(440, 16'000);
   for (const std::uint32_t claimed : {0xffff'ffffu, 0x7fff'f000u, 1u << 30}) {
