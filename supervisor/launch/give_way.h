@@ -1,15 +1,12 @@
-// Who gives way so that another replica can have its place: models that come and go with their requests do,
-// others never. Pure: the caller says who is where, and what time it is; who is chosen is told to stop by the
-// schedule.
+// Who gives way so that another replica can have its place: models that come and go with their requests do, others
+// never. Pure: the caller says who is where, and what time it is; who is chosen is told to stop by the schedule.
 //
-//  - Nobody gives way to what would not fit even then, to what is less important, or to another replica of
-//  its own model;
-//    and nobody whose place is not needed.
-//  - Who has nothing to do goes first: the least important, then the one that has rested longest. Who is busy
-//  goes only
-//    after a while of service, so that two models that are both wanted take turns instead of throwing each
-//    other out before their first answer (thrash), and so that steady work on one does not starve the other.
-//    Going means draining: nothing new is admitted, what was begun is finished.
+//  - Nobody gives way to what would not fit even then, to what is less important, to another replica of its own model,
+//    or to what can only run beside it (`after`); and nobody whose place is not needed.
+//  - Who has nothing to do goes first: the least important, then the one that has rested longest. Who is busy goes only
+//    after a while of service, so that two models that are both wanted take turns instead of throwing each other out
+//    before their first answer (thrash), and so that steady work on one does not starve the other. Going means
+//    draining: nothing new is admitted, what was begun is finished.
 //  - Who loads, or is otherwise on its way, is left alone; the newcomer waits for it.
 #pragma once
 

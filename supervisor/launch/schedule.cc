@@ -57,13 +57,21 @@ void Schedule::Demand(const std::string& name, TimePoint now) {
   }
 }
 
+// There are no cycles in a plan.
+bool Schedule::Needs(const config::Model& model, const std::string& other) const {
+  return std::ranges::any_of(model.after, [&](const std::string& name) {
+    return name == other || Needs(*config::FindModel(plan_, name), other);
+  });
+}
+
 std::string Schedule::MakeRoom(const Life& newcomer, TimePoint now) {
   std::vector<Life*> lives;
   std::vector<Occupant> occupants;
   for (const auto& life : lives_) {
     if (life.get() == &newcomer || !life->has_place() || life->state() == State::kStuck) continue;
     const Occupant occupant = life->occupant();
-    if (!occupant.going && (!config::OnDemand(life->model()) || life->model().pinned)) continue;
+    const bool stays = !config::OnDemand(life->model()) || life->model().pinned || Needs(newcomer.model(), life->model().name);
+    if (stays && !occupant.going) continue;
     lives.push_back(life.get());
     occupants.push_back(occupant);
   }

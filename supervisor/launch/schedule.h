@@ -56,6 +56,7 @@ class Schedule {
 
  private:
   Status CheckVerb(const std::string& model) const;
+  bool Needs(const config::Model& model, const std::string& other) const;  // directly or through others
 
   const config::Plan& plan_;
   placement::Ledger ledger_;

@@ -172,6 +172,13 @@ bool Simulation::HasRoomBeside(const launch::Life& life, const Stays& stays) {
   });
 }
 
+// Whether it is the model itself, or one that must be ready for it to start.
+bool Simulation::IsBeneath(const std::string& name, const std::string& model) const {
+  if (name == model) return true;
+  const std::vector<std::string>& after = config::FindModel(legal_.plan, model)->after;
+  return std::ranges::any_of(after, [&](const std::string& one) { return IsBeneath(name, one); });
+}
+
 bool Simulation::IsGoing(const launch::Life& life) const {
   return life.gave_way_to() != nullptr || (!life.wanted() && life.has_process());
 }
@@ -180,7 +187,7 @@ bool Simulation::IsGoing(const launch::Life& life) const {
 bool Simulation::MayGo(const launch::Life& life, const launch::Life& newcomer) const {
   const config::Model& model = life.model();
   return life.state() != State::kStuck && (IsGoing(life) ||
-         (config::OnDemand(model) && !model.pinned && model.name != newcomer.model().name &&
+         (config::OnDemand(model) && !model.pinned && !IsBeneath(model.name, newcomer.model().name) &&
           model.priority <= newcomer.model().priority));
 }
 

@@ -52,6 +52,7 @@ class Simulation {
   using Stays = std::function<bool(const launch::Life&)>;
   launch::Turn ObstacleOn(const std::string& device, const launch::Life& life, const Stays& stays);
   bool HasRoomBeside(const launch::Life& life, const Stays& stays);
+  bool IsBeneath(const std::string& name, const std::string& model) const;
   bool IsGoing(const launch::Life& life) const;
   bool MayGo(const launch::Life& life, const launch::Life& newcomer) const;
   bool HoldsDevices(const placement::Assignment& at);  // somebody loads on one of them

@@ -198,6 +198,18 @@ TEST(Demand, NobodyIsSentAwayForAModelThatIsPinned) {
   EXPECT_FALSE(lives.schedule().ConditionOf("b", lives.now()).coming);
 }
 
+TEST(Demand, NobodyGivesWayToWhatCanOnlyRunBesideIt) {
+  TwoOnDemand lives;
+  lives.model("b").after = {"a"};
+  Ask(lives, "b");
+  EXPECT_EQ(lives.life("a").state(), State::kStarting) << "what it needs is asked for, too";
+  lives.Hello("a");
+  lives.Ready("a");
+  lives.Look();
+  EXPECT_EQ(lives.life("a").state(), State::kReady);
+  EXPECT_TRUE(lives.life("b").hopeless());
+}
+
 TEST(Demand, WhoHadNoRequestForLongStopsAndComesAgain) {
   TwoOnDemand lives;
   lives.model("a").idle_stop = std::chrono::seconds(10);
