@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "worker/checkpoint/whisper_footprint.h"
+#include "worker/speech/decoding/softmax.h"
 #include "worker/speech/decoding/words.h"
 
 namespace berth::speech {

@@ -88,12 +88,5 @@ TEST(LogitFilter, TheEndCountsAsTextAndMayWin) {
   EXPECT_EQ(allowed.front(), kEnd);
 }
 
-TEST(LogSumExp, IsStableAndLeavesOutWhatIsForbidden) {
-  const std::vector<float> large = {1000, 1000, kNever};
-  EXPECT_NEAR(LogSumExp(large), 1000 + std::log(2.0), 1e-9);
-  const std::vector<float> none = {kNever, kNever};
-  EXPECT_EQ(LogSumExp(none), kNever);
-}
-
 }  // namespace
 }  // namespace berth::speech

@@ -1,8 +1,9 @@
 #include "worker/speech/decoding/logit_filter.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
+
+#include "worker/speech/decoding/softmax.h"
 
 namespace berth::speech {
 namespace {
@@ -46,15 +47,6 @@ void PreferTimestamps(const SpeechTokens& tokens, std::span<float> logits) {
 }
 
 }  // namespace
-
-double LogSumExp(std::span<const float> logits) {
-  if (logits.empty()) return kNever;
-  const float most = *std::ranges::max_element(logits);
-  if (most == kNever) return kNever;
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(logit - most);  // of floats
-  return most + std::log(sum);
-}
 
 void FilterLogits(const FilterRules& rules, std::span<const Token> sampled, std::span<float> logits) {
   const SpeechTokens& tokens = *rules.tokens;

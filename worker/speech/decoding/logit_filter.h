@@ -22,7 +22,4 @@ struct FilterRules {
 // `sampled`: the tokens since the prompt. `logits`: float32 [vocab].
 void FilterLogits(const FilterRules& rules, std::span<const Token> sampled, std::span<float> logits);
 
-// ln Σ e^x over what is not −∞; −∞ where nothing is.
-double LogSumExp(std::span<const float> logits);
-
 }  // namespace berth::speech

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "worker/speech/decoding/logit_filter.h"
+#include "worker/speech/decoding/softmax.h"
 
 namespace berth::speech {
 

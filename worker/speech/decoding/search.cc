@@ -7,6 +7,7 @@
 
 #include "worker/generation/philox.h"
 #include "worker/generation/token_filter.h"
+#include "worker/speech/decoding/softmax.h"
 
 namespace berth::speech {
 namespace {
@@ -80,8 +81,8 @@ std::vector<std::size_t> Search::TakeSamples(std::span<const std::span<float>> r
   std::vector<std::size_t> sources;
   for (std::size_t i = 0; i < from.size(); ++i) {
     const std::span<float> row = rows[from[i]];
-    const auto weighed = engine::Weigh(row, options_.temperature, 0);
-    const Token token = engine::Pick(weighed, engine::Uniform(options_.seed, samples_[i], static_cast<std::uint64_t>(steps_)));
+    const double uniform = engine::Uniform(options_.seed, samples_[i], static_cast<std::uint64_t>(steps_));
+    const Token token = Draw(row, options_.temperature, uniform);
     // The model's own probability, whatever the temperature.
     const double logprob = row[static_cast<std::size_t>(token)] - LogSumExp(row);
     const Hypothesis& before = live_[from[i]];

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <string_view>
 
-#include "worker/speech/decoding/logit_filter.h"
+#include "worker/speech/decoding/softmax.h"
 
 namespace berth::speech {
 namespace {
