@@ -45,21 +45,26 @@ std::vector<std::string> GpuPlace::uuids() const {
   return uuids;
 }
 
-Turn GpuPlace::ObjectionOf(const Spot& spot, TimePoint now) const {
+Turn GpuPlace::ObjectionOf(const Spot& spot, TimePoint now, bool alone) const {
   const auto inventory = gpus_.Latest();
   if (auto unusable = gpu::Unusable(*inventory, spot.uuid, now)) return {std::move(*unusable), true};
   // Who has just loaded there is not in the reading: his memory would be taken for room, or himself for a stranger.
   if (gpu::FindUuid(*inventory, spot.uuid)->read_at <= gpus_.LoadedAt(spot.device)) {
     return {"waits until " + spot.device + " is read again: another replica has just loaded there", false};
   }
-  const auto others = gpus_.OthersOn(spot.device, who_);
+  auto others = gpus_.OthersOn(spot.device, who_);
+  if (alone) {
+    // Only where ours are told from strangers is it known what would be left.
+    if (!gpus_.lists_pids() || !gpu::FindUuid(*inventory, spot.uuid)->processes) return {};
+    for (gpu::Tenant& other : others) other.reserved = Bytes{};
+  }
   auto objection = gpu::Objection(*inventory, spot.uuid, needed_, others, now, gpus_.lists_pids());
   return objection ? Turn{std::move(*objection), true} : Turn{};
 }
 
-Turn GpuPlace::Objection(TimePoint now) const {
+Turn GpuPlace::Objection(TimePoint now, bool alone) const {
   for (const Spot& spot : spots_) {
-    if (Turn turn = ObjectionOf(spot, now); !turn.obstacle.empty()) return turn;
+    if (Turn turn = ObjectionOf(spot, now, alone); !turn.obstacle.empty()) return turn;
   }
   return {};
 }

@@ -74,8 +74,9 @@ class GpuPlace {
   std::vector<std::string> uuids() const;
   bool on_gpu() const { return !spots_.empty(); }
 
-  // Why no process may begin there now; hopeless: not before somebody else's use of it ends, or a fault.
-  Turn Objection(TimePoint now) const;
+  // Why no process may begin there now; hopeless: not before somebody else's use of it ends, or a fault. `alone`: as far
+  // as that is known, though all other replicas gave way.
+  Turn Objection(TimePoint now, bool alone = false) const;
   void Begins();            // a process is about to be started
   void Runs(int pid);       // it was
   void Loaded(TimePoint now);
@@ -90,7 +91,7 @@ class GpuPlace {
     gpu::Stay stay = {};
   };
 
-  Turn ObjectionOf(const Spot& spot, TimePoint now) const;
+  Turn ObjectionOf(const Spot& spot, TimePoint now, bool alone) const;
 
   Gpus& gpus_;
   const Gpus::Who who_;

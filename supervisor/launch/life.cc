@@ -123,14 +123,20 @@ Turn Life::FindObstacle(TimePoint now) {
       return {"waits for " + loading + ", which loads on " + device, false};
     }
   }
-  if (Turn objection = hands_.Objection(); !objection.obstacle.empty()) {
-    passes_ = !objection.hopeless;
-    return objection;
-  }
-  if (placed_) return {};
+  if (Turn turn = placed_ ? Turn{} : FindRoom(now); !turn.obstacle.empty()) return turn;
+  Turn objection = hands_.Objection(false);
+  passes_ = !objection.obstacle.empty() && !objection.hopeless;
+  return objection;
+}
+
+// A place in the ledger; others are asked to give theirs only where that can help.
+Turn Life::FindRoom(TimePoint now) {
   const Status room =
       schedule_.ledger().Check(assignment_.devices, model_.name, assignment_.replica, assignment_.memory);
   if (room) return {};
+  Turn objection = hands_.Objection(true);
+  passes_ = !objection.obstacle.empty() && !objection.hopeless;
+  if (!objection.obstacle.empty()) return objection;
   const std::string waits_for = schedule_.MakeRoom(*this, now);
   passes_ = !waits_for.empty();
   return {passes_ ? "waits for " + waits_for : room.error().message, !passes_};

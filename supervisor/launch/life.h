@@ -47,8 +47,8 @@ class Hands {
   // After Reaped(): nothing of the process is left on its device.
   virtual bool Gone() = 0;
   // Why no process may begin on its device now, though the ledger has room: somebody else's use of it, or a fault.
-  // No obstacle: it may.
-  virtual Turn Objection() { return {}; }
+  // No obstacle: it may. `alone`: not even if no other replica were there.
+  virtual Turn Objection([[maybe_unused]] bool alone) { return {}; }
   // Requests are begun there, or wait there to be begun.
   virtual bool HasWork() = 0;
   // Requests that have a place there, begun or not.
@@ -140,6 +140,7 @@ class Life {
   bool LookAtTurn(TimePoint now);
   bool LookAtIdleness(TimePoint now);
   Turn FindObstacle(TimePoint now);
+  Turn FindRoom(TimePoint now);
   void WaitFor(Turn obstacle);
   bool LookAtProcess(TimePoint now);
   bool LookAtRemains(TimePoint now);

@@ -83,7 +83,7 @@ class Replica : private Hands {
   void Reaped() override;
   bool Gone() override { return place_.Gone(); }
   int InFlight() override { return run_ && run_->endpoint ? run_->endpoint->in_flight.load() : 0; }
-  Turn Objection() override { return place_.Objection(Clock::now()); }
+  Turn Objection(bool alone) override { return place_.Objection(Clock::now(), alone); }
   bool HasWork() override;
   void Entered() override;
   void HeldBack() override;

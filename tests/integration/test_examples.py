@@ -43,6 +43,11 @@ class Rendered(unittest.TestCase):
         self.assertEqual(rendered(EXAMPLES / "replicas-shared/berth.yaml"),
                          [(f"{model}/{i}", "gpu0", 0) for i in range(3) for model in ("arctic-embed", "reranker")])
 
+    def test_swap_groups(self):
+        self.assertEqual(rendered(EXAMPLES / "swap-groups/berth.yaml"),
+                         [("bge/0", "gpu0", 0), ("reranker/0", "gpu1", 0), ("coder/0", "gpu0", 1), ("reviewer/0", "gpu0", 1),
+                          ("chat/0", "gpu1", 1), ("large/0", "gpu1", 1)])
+
     def test_every_example_with_a_plan_is_rendered_here(self):
         plans = {path.parent.name for path in EXAMPLES.glob("*/berth.yaml")}
         tested = {name[5:].replace("_", "-") for name in dir(self) if name.startswith("test_")}
@@ -84,6 +89,21 @@ class Run(unittest.TestCase):
             with self.subTest(name), Example(name) as daemon:
                 expected = [(replica, [device]) for replica, device, _ in rendered(EXAMPLES / name / "berth.yaml")]
                 self.assertEqual(daemon.where(), sorted(expected))
+
+    def test_swap_groups_take_turns_stay_together_and_are_alone(self):
+        with Example("swap-groups") as daemon:
+            def after(*models):
+                for name in models:
+                    self.assertEqual(daemon.embed(name).status, 200, name)
+                return [replica.split("/")[0] for replica, _ in daemon.where()]
+
+            self.assertEqual(after(), ["bge"])
+            self.assertEqual(after("coder"), ["bge", "coder"])
+            self.assertEqual(after("reviewer"), ["bge", "reviewer"], "swap: one at a time, though both would fit")
+            self.assertEqual(after("chat", "reranker"), ["bge", "chat", "reranker", "reviewer"], "who fits beside stays")
+            self.assertEqual(after("large"), ["bge", "large", "reviewer"], "exclusive: alone on its card")
+            self.assertEqual(after("coder"), ["bge", "coder", "large"])
+            self.assertEqual(after("chat"), ["bge", "chat", "coder"], "and it gives way like any other")
 
     def test_embedding_loads_before_language_models(self):
         with Example("one-card-each") as daemon:

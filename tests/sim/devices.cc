@@ -127,16 +127,17 @@ bool Devices::ChangedSince(TimePoint then) const {
   return read_at() >= then || old_now != old_then;
 }
 
-launch::Turn Devices::Against(const std::string& device, const Who& who, Bytes needed) const {
+launch::Turn Devices::Against(const std::string& device, const Who& who, Bytes needed, bool alone) const {
   if (!are_gpus()) return {};
   const Device& seen = seen_.at(device);
   if (seen.lost) return {device + " is lost", true};
   if (world_.clock.now() - read_at() > kMostAge) return {device + " does not answer", true};
   if (devices_.at(device).loaded_at >= read_at()) return {device + " was not read since the last one loaded there", false};
+  if (alone && (!tells_pids_ || !gpus_.lists_pids())) return {};
   Bytes reserved, foreign, ours;
   for (const auto& held : world_.schedule.ledger().reservations()) {
     const bool other = held.device == device && Who(held.model, held.replica) != who;
-    if (other) reserved += held.bytes;
+    if (other && !alone) reserved += held.bytes;
   }
   for (const auto& [pid, holder] : seen.holders) (holder.who.first.empty() ? foreign : ours) += holder.used;
   const Bytes promised = tells_pids_ ? foreign + reserved : std::max(foreign + ours, reserved);

@@ -39,7 +39,8 @@ class Devices {
   bool IsHeld(const std::string& device, int pid) const { return devices_.at(device).holders.contains(pid); }
 
   // Why nothing that needs so much may begin there, as it is spoken: by what was so when the device was last read.
-  launch::Turn Against(const std::string& device, const Who& who, Bytes needed) const;
+  // `alone`: though no other replica of ours were there; where ours cannot be told from strangers, nobody knows.
+  launch::Turn Against(const std::string& device, const Who& who, Bytes needed, bool alone) const;
 
  private:
   struct Holder {

@@ -22,7 +22,7 @@ constexpr Duration kRestIsSeenWithin = std::chrono::seconds(3);
 void Simulation::CheckStart(const SimReplica& replica) {
   world_.Require(!schedule_.ending(), replica.assignment().model, " starts while everything ends");
   const placement::Assignment& at = replica.assignment();
-  const launch::Turn against = AgainstDevices(at);
+  const launch::Turn against = AgainstDevices(at, false);
   world_.Require(against.obstacle.empty(), at.model, " starts, but ", against.obstacle);
   const config::Model& model = *config::FindModel(legal_.plan, at.model);
   for (const std::string& dependency : model.after) {
@@ -151,18 +151,20 @@ launch::Turn Simulation::Obstacle(const launch::Life& life) {
   if (!turn.obstacle.empty()) return turn;
   if (HoldsDevices(life.assignment())) return {"its device is loading", false};
   const placement::Assignment& assignment = life.assignment();
-  if (launch::Turn device = AgainstDevices(assignment); !device.obstacle.empty()) return device;
   const auto own = [&](const auto& held) {
     return held.model == assignment.model && held.replica == assignment.replica;
   };
-  if (std::ranges::any_of(schedule_.ledger().reservations(), own)) return {};  // it has kept its place
-  for (const std::string& device : assignment.devices) {
-    launch::Turn there = ObstacleOn(device, life, [](const launch::Life&) { return true; });
-    if (there.obstacle.empty()) continue;
-    there.hopeless = !HasRoomBeside(life, [&](const launch::Life& other) { return !MayGo(other, life); });
-    return there;
+  // Who comes back has kept its place.
+  if (std::ranges::none_of(schedule_.ledger().reservations(), own)) {
+    if (launch::Turn room = NoRoom(life); !room.obstacle.empty()) return room;
   }
-  return {};
+  return AgainstDevices(assignment, false);
+}
+
+launch::Turn Simulation::NoRoom(const launch::Life& life) {
+  if (HasRoomBeside(life, [](const launch::Life&) { return true; })) return {};
+  if (launch::Turn alone = AgainstDevices(life.assignment(), true); !alone.obstacle.empty()) return alone;
+  return {"its device is full", !HasRoomBeside(life, [&](const launch::Life& other) { return !MayGo(other, life); })};
 }
 
 // Whether it could be where it belongs if of all others only those that `stays` says were there.
@@ -201,9 +203,9 @@ bool Simulation::HoldsDevices(const placement::Assignment& at) {
                              [&](const std::string& device) { return !schedule_.slots().Holder(device).empty(); });
 }
 
-launch::Turn Simulation::AgainstDevices(const placement::Assignment& at) const {
+launch::Turn Simulation::AgainstDevices(const placement::Assignment& at, bool alone) const {
   for (const std::string& device : at.devices) {
-    if (launch::Turn turn = devices_.Against(device, {at.model, at.replica}, at.memory);
+    if (launch::Turn turn = devices_.Against(device, {at.model, at.replica}, at.memory, alone);
         !turn.obstacle.empty())
       return turn;
   }
@@ -228,7 +230,9 @@ launch::Turn Simulation::ObstacleOn(const std::string& device, const launch::Lif
 // It never sleeps when it could start, and knows whether what it waits for is coming.
 void Simulation::CheckWaiting(SimReplica& replica) {
   const launch::Life& life = replica.life();
-  if (devices_.ChangedSince(replica.looked_at())) {
+  // Nor does anybody tell that strangers can be told from ours from now on.
+  const bool known_now = !life.hopeless() && !AgainstDevices(life.assignment(), true).obstacle.empty();
+  if (known_now || devices_.ChangedSince(replica.looked_at())) {
     world_.Require(world_.clock.now() - replica.looked_at() <= kReadingsAreSeenWithin, life.who(),
                    " does not look at its device");
     return;
@@ -244,7 +248,7 @@ void Simulation::CheckWaiting(SimReplica& replica) {
     const launch::Occupant at = other.occupant();
     return MayGo(other, life) && at.ready && at.in_flight == 0 && world_.clock.now() - at.last_busy > kRestIsSeenWithin;
   };
-  const bool only_room = schedule_.TurnOf(life).obstacle.empty() && AgainstDevices(life.assignment()).obstacle.empty() &&
+  const bool only_room = schedule_.TurnOf(life).obstacle.empty() && AgainstDevices(life.assignment(), true).obstacle.empty() &&
                          !HoldsDevices(life.assignment());
   const bool room_comes = HasRoomBeside(life, [&](const launch::Life& other) { return !IsGoing(other); });
   const bool room_rests = HasRoomBeside(life, [&](const launch::Life& other) { return !rests(other); });

@@ -61,7 +61,7 @@ class SimReplica : public launch::Hands {
   void Kill() override;
   void Reaped() override;
   bool Gone() override { return place_.on_gpu() ? place_.Gone() : gone_; }
-  launch::Turn Objection() override { return place_.Objection(world_.clock.now()); }
+  launch::Turn Objection(bool alone) override { return place_.Objection(world_.clock.now(), alone); }
   bool HasWork() override { return process_ != nullptr && process_->has_work(); }
   int InFlight() override { return open() ? endpoint_->in_flight.load() : 0; }
   void Entered() override;

@@ -48,7 +48,8 @@ class Simulation {
   void CheckWaves();
   void CheckProxy(const std::string& model);
   launch::Turn Obstacle(const launch::Life& life);
-  launch::Turn AgainstDevices(const placement::Assignment& at) const;
+  launch::Turn AgainstDevices(const placement::Assignment& at, bool alone) const;
+  launch::Turn NoRoom(const launch::Life& life);
   using Stays = std::function<bool(const launch::Life&)>;
   launch::Turn ObstacleOn(const std::string& device, const launch::Life& life, const Stays& stays);
   bool HasRoomBeside(const launch::Life& life, const Stays& stays);

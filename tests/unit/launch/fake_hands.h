@@ -29,7 +29,7 @@ class FakeHands : public Hands {
   void Kill() override { did.push_back("kill"); }
   void Reaped() override { did.push_back("reaped"); }
   bool Gone() override { return gone; }
-  Turn Objection() override { return {objection, objection_stays}; }
+  Turn Objection(bool) override { return {objection, objection_stays}; }
   bool HasWork() override { return has_work; }
   int InFlight() override { return in_flight; }
   void Entered() override {}
