@@ -76,6 +76,14 @@ TEST(Search, PatienceWaitsForMoreThatFinish) {
   }
 }
 
+TEST(Search, AnEndTakesNoPlaceInTheBeam) {
+  Search search(kPlain, {.beam = 1, .patience = 2});
+  Take(search, {Probabilities({{1, 1}})});
+  Take(search, {Probabilities({{kEnd, 0.6}, {4, 0.4}})});
+  EXPECT_FALSE(search.finished());
+  EXPECT_EQ(Live(search), (Rows{{1, 4}}));
+}
+
 TEST(Search, TheLongerOfTwoIsRankedByItsMeanProbability) {
   Search search(kPlain, {.beam = 2, .patience = 1});
   Take(search, {Probabilities({{1, 0.5}, {2, 0.5}})});
