@@ -250,7 +250,8 @@ void Simulation::CheckWaiting(SimReplica& replica) {
   };
   const bool only_room = schedule_.TurnOf(life).obstacle.empty() && AgainstDevices(life.assignment(), true).obstacle.empty() &&
                          !HoldsDevices(life.assignment());
-  const bool room_comes = HasRoomBeside(life, [&](const launch::Life& other) { return !IsGoing(other); });
+  const bool room_now = life.has_place() || HasRoomBeside(life, [](const launch::Life&) { return true; });
+  const bool room_comes = room_now || HasRoomBeside(life, [&](const launch::Life& other) { return !IsGoing(other); });
   const bool room_rests = HasRoomBeside(life, [&](const launch::Life& other) { return !rests(other); });
   world_.Require(!only_room || room_comes || !room_rests, life.who(), " waits, and who rests in its place is not told to go");
   if (!schedule_.TurnOf(life).obstacle.empty()) {
