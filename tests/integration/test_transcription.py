@@ -4,10 +4,12 @@ means nothing; what is tested is that every form of request gets its reply, and 
 import concurrent.futures
 import http.client
 import json
+import os
 import random
 import re
 import shutil
 import struct
+import subprocess
 import tempfile
 import unittest
 import uuid
@@ -15,8 +17,9 @@ import wave
 from array import array
 from pathlib import Path
 
-from harness import DEADLINE_S, Daemon, Answer, model, need_data
+from harness import DEADLINE_S, SOURCE, Daemon, Answer, model, need_data
 
+NODE_FOLDER = Path(os.environ.get("BERTH_NODE", SOURCE / "build/node"))
 WIDTH, POSITIONS, CONTEXT, VOCABULARY = 16, 300, 100, 51865  # windows of 6 s, of 50 tokens
 CONFIG = {"architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper", "activation_function": "gelu",
           "d_model": WIDTH, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 32,
@@ -179,6 +182,36 @@ class Transcription(unittest.TestCase):
         refused = self.berth.request("POST", "/v1/embeddings", {"model": "ears", "input": "x"})
         self.assertEqual(refused.status, 404)
         self.assertIsNotNone(re.search("writes down speech|transcriptions", refused.body.decode()))
+
+    def test_official_openai_client(self):
+        if not (NODE_FOLDER / "node_modules/openai").exists():
+            self.skipTest("the OpenAI client is not installed (scripts/dev setup)")
+        shutil.copy(SOURCE / "tests/integration/node/transcriptions.mjs", NODE_FOLDER)
+        text = self.folder / "text.wav"
+        text.write_text("this is no audio")
+        done = subprocess.run(["node", "transcriptions.mjs", f"http://127.0.0.1:{self.berth.port}/v1", "ears",
+                               str(need_data("speech/jfk.flac")), str(text)],
+                              cwd=NODE_FOLDER, capture_output=True, text=True, timeout=8 * DEADLINE_S)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        got = json.loads(done.stdout)
+        said = self.ask(need_data("speech/jfk.flac").read_bytes()).json()["text"]
+        self.assertEqual((got["json"]["text"], got["plain"].strip(), got["verbose"]["text"]), (said, said, said))
+        self.assertGreater(len(got["events"]), 2, "it comes in parts: windows are of 6 s, the audio has 11")
+        self.assertEqual("".join(event["delta"] for event in got["events"][:-1]), said)
+        self.assertEqual((got["events"][-1]["type"], got["events"][-1]["text"]), ("transcript.text.done", said))
+        self.check_subtitles(got)
+        self.assertEqual(got["verbose"]["duration"], 11.0)
+        self.assertEqual((got["translation"]["task"], got["translation"]["duration"]), ("translate", 11.0))
+        self.assertEqual(got["refused"], {"bad": True, "status": 400, "code": "invalid_audio", "param": "file",
+                                          "type": "invalid_request_error"})
+
+    def check_subtitles(self, got):
+        """Both granularities were asked for, and both kinds of subtitles have a cue for each segment that says something."""
+        self.assertTrue(got["verbose"]["words"])
+        spoken = [segment for segment in got["verbose"]["segments"] if segment["text"].strip()]
+        self.assertTrue(spoken)
+        self.assertTrue(got["vtt"].startswith("WEBVTT\n\n"))
+        self.assertEqual([got[name].count(" --> ") for name in ("srt", "vtt")], [len(spoken)] * 2)
 
     def wav(self, samples):
         path = self.folder / f"{uuid.uuid4().hex}.wav"
