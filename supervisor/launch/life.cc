@@ -53,6 +53,7 @@ void Life::Stop(TimePoint now) {
 void Life::GiveWay(const Life& other, TimePoint now) {
   evicted_ = run_.has_value();  // else its place is free at once
   gave_way_to_ = &other;
+  hands_.Evicted("pressure");
   Apply({EventKind::kStop, "gives way to " + other.who()}, now);
 }
 
@@ -90,6 +91,7 @@ bool Life::Look(TimePoint now) {
 bool Life::LookAtIdleness(TimePoint now) {
   if (hands_.InFlight() > 0) last_busy_ = now;
   if (!config::OnDemand(model_) || model_.idle_stop == Duration::zero() || now - last_busy_ < model_.idle_stop) return false;
+  hands_.Evicted("ttl");
   return Apply({EventKind::kStop, "had no request for " + FormatDuration(model_.idle_stop)}, now);
 }
 

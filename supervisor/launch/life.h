@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "config/plan.h"
 #include "supervisor/launch/give_way.h"
@@ -55,6 +56,7 @@ class Hands {
   virtual int InFlight() = 0;
 
   virtual void Entered() = 0;   // another state; what it entails is done next
+  virtual void Evicted([[maybe_unused]] std::string_view reason) {}  // it stops: "pressure", "ttl"
   virtual void HeldBack() = 0;  // its start waits for what is not coming by itself: reason(); once in a wait
   virtual void Changed() = 0;  // state, reason, deadlines or prospects; all that it entails is done
   virtual void StageEnded(const std::string& stage, Duration took) = 0;

@@ -86,6 +86,7 @@ class Replica : private Hands {
   Turn Objection(bool alone) override { return place_.Objection(Clock::now(), alone); }
   bool HasWork() override;
   void Entered() override;
+  void Evicted(std::string_view reason) override { metrics_.Evicted(reason); }
   void HeldBack() override;
   void Changed() override;
   void StageEnded(const std::string& stage, Duration took) override { metrics_.LoadStage(stage, took); }

@@ -107,6 +107,10 @@ void ReplicaMetrics::Exited(ExitCause cause) {
   metrics_.Counter("replica_exits_total", {{"model", model_}, {"cause", std::string(Name(cause))}}).Increment();
 }
 
+void ReplicaMetrics::Evicted(std::string_view reason) {
+  metrics_.Counter("model_evictions_total", {{"model", model_}, {"reason", std::string(reason)}}).Increment();
+}
+
 void ReplicaMetrics::Backoff(Duration delay) {
   metrics_.Gauge("replica_restart_backoff_seconds", Own()).Set(Seconds(delay));
 }

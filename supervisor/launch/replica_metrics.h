@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "supervisor/base/duration.h"
@@ -31,6 +32,7 @@ class ReplicaMetrics {
   void Beat(const protocol::BeatMessage& beat);
   void Look(const Vitals& vitals, TimePoint now, const WorkerStats& stats);
   void Exited(ExitCause cause);
+  void Evicted(std::string_view reason);
   void Backoff(Duration delay);
 
  private:

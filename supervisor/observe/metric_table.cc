@@ -115,6 +115,8 @@ std::vector<MetricRow> LifecycleRows() {
       Gauge("model_ready", {"model"}, "Replicas of a model that take requests."),
       Histogram("model_load_seconds", {"model", "stage"}, LatencyBounds(), "Time a replica spent in one stage of its load."),
       Counter("model_loads_total", {"model", "result"}, "Loads of replicas that came to their end, by result."),
+      Counter("model_evictions_total", {"model", "reason"},
+              "Replicas that stopped without anybody's word: another model needs the place (pressure), or nobody has asked (ttl)."),
       Gauge("replica_up", {"model", "replica"}, "1 while a replica takes requests, 0 while it does not."),
       Counter("replica_starts_total", {"model", "replica"}, "Worker processes started."),
       Counter("replica_exits_total", {"model", "cause"}, "Worker processes that ended, by cause."),

@@ -55,6 +55,8 @@ class Demand(unittest.TestCase):
             told = [one["message"] for one in self.events(berth)]
             self.assertIn("draining: gives way to b/0", told)
             self.assertIn("draining: gives way to a/0", told)
+            for name in "ab":
+                self.assertEqual(berth.metric("berth_model_evictions_total", model=name, reason="pressure"), 1)
 
     def test_what_runs_is_finished_before_its_model_gives_way(self):
         with crowded(demand("a", behaviour={**FAST, "work_ms": 7000}), demand("b")) as berth:
