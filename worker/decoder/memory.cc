@@ -9,19 +9,19 @@ namespace berth::decoder {
 Result<Memory> Memory::Make(Bytes bytes, engine::Budget* meter) {
   Memory memory;
   if (bytes.count == 0) return memory;
-  if (meter != nullptr) {
-    memory.charge_ = std::make_unique<engine::Charge>();
-    if (!memory.charge_->Hold(*meter, bytes.count)) {
-      return MakeError(ErrorKind::kUnavailable, meter->Refusal(bytes.count));
-    }
+  if (meter != nullptr && !meter->TakeMapped(bytes.count)) {
+    return MakeError(ErrorKind::kUnavailable, meter->Refusal(bytes.count));
   }
   void* const data = ::mmap(nullptr, bytes.count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED) {
+    if (meter != nullptr) meter->GiveMapped(bytes.count);
     return MakeError(ErrorKind::kExhausted, "out of memory: ", FormatBytes(bytes),
                      " more are not there; raise `memory` of the model or lower `context`");
   }
   memory.data_ = data;
   memory.size_ = bytes.count;
+  memory.meter_ = meter;
+  if (meter != nullptr) meter->Watch(data, bytes.count);
   ::madvise(data, bytes.count, MADV_HUGEPAGE);  // fewer misses of address translation; refused is as good
   return memory;
 }
@@ -29,22 +29,25 @@ Result<Memory> Memory::Make(Bytes bytes, engine::Budget* meter) {
 Memory::Memory(Memory&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      charge_(std::move(other.charge_)) {}
+      meter_(std::exchange(other.meter_, nullptr)) {}
 
 Memory& Memory::operator=(Memory&& other) noexcept {
   if (this == &other) return *this;
   Release();
   data_ = std::exchange(other.data_, nullptr);
   size_ = std::exchange(other.size_, 0);
-  charge_ = std::move(other.charge_);
+  meter_ = std::exchange(other.meter_, nullptr);
   return *this;
 }
 
 void Memory::Release() {
-  if (data_ != nullptr) ::munmap(data_, size_);
+  if (data_ == nullptr) return;
+  if (meter_ != nullptr) meter_->Unwatch(data_);
+  ::munmap(data_, size_);
+  if (meter_ != nullptr) meter_->GiveMapped(size_);
   data_ = nullptr;
   size_ = 0;
-  charge_.reset();
+  meter_ = nullptr;
 }
 
 Result<float*> Scratch::Floats(std::int64_t count) {

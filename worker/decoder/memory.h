@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 #include "supervisor/base/bytes.h"
 #include "supervisor/base/result.h"
@@ -30,7 +29,7 @@ class Memory {
 
   void* data_ = nullptr;
   std::size_t size_ = 0;
-  std::unique_ptr<engine::Charge> charge_;  // behind the pages, so that the count is never below what is held
+  engine::Budget* meter_ = nullptr;  // gets its bytes back after the pages went, so that the count is never below what is held
 };
 
 // Memory that is kept between passes and grows; what was in it is gone then.

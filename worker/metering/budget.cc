@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "worker/metering/pages.h"
+
 namespace berth::engine {
 namespace {
 
@@ -21,7 +23,10 @@ bool Budget::TakeAny(std::uint64_t bytes) {
   const std::uint64_t room = limit_ == 0 ? UINT64_MAX : Beyond(limit_, other());
   std::uint64_t before = taken_.load(kRelaxed);
   do {
-    if (before > room || bytes > room - before) return false;
+    if (before > room || bytes > room - before) {
+      refused_.store(true, kRelaxed);
+      return false;
+    }
   } while (!taken_.compare_exchange_weak(before, before + bytes, kRelaxed));
   Raise(peak_, before + bytes);
   Raise(marked_, before + bytes);
@@ -50,10 +55,28 @@ void Budget::GiveMapped(std::uint64_t bytes) {
   taken_.fetch_sub(bytes, kRelaxed);
 }
 
-// Both are read after the kernel was asked: what came in between makes `other_` too small, never counts twice. What was
+void Budget::Watch(const void* pages, std::uint64_t bytes) {
+  std::lock_guard lock(watching_);
+  watched_.push_back({pages, bytes});
+}
+
+void Budget::Unwatch(const void* pages) {
+  std::lock_guard lock(watching_);
+  std::erase_if(watched_, [pages](const Pages& each) { return each.begin == pages; });
+}
+
+std::uint64_t Budget::Untouched() {
+  std::lock_guard lock(watching_);
+  std::uint64_t bytes = 0;
+  for (const Pages& each : watched_) bytes += UntouchedBytes(each.begin, each.bytes);
+  return bytes;
+}
+
+// All are read after the kernel was asked: what came in between makes `other_` too small, never counts twice. What was
 // unmapped in between is taken for others' until the next look: too careful rather than too bold.
 void Budget::Settle(std::uint64_t private_bytes) {
-  other_.store(Beyond(private_bytes, kept_.load(kRelaxed) + mapped_.load(kRelaxed)), kRelaxed);
+  const std::uint64_t whole = private_bytes + Untouched();  // as if all that is taken were touched
+  other_.store(Beyond(whole, kept_.load(kRelaxed) + mapped_.load(kRelaxed)), kRelaxed);
 }
 
 void Budget::SettleReturned(std::uint64_t private_bytes) {

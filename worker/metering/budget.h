@@ -3,21 +3,25 @@
 // budget; so a replica that grows fails a request, and neither its neighbours nor itself. What does not ask (the
 // libraries' own memory, JSON, small objects) is known from what the kernel says, and counted once:
 //
-//   other = private memory by the kernel − what is mapped − the most of the rest that was taken since freed memory was
-//           last returned to it
+//   other = private memory by the kernel − what is mapped and touched − the most of the rest that was taken since
+//           freed memory was last returned to it
 //   taken + other ≤ limit, with `other` as it was last settled, a second ago or so
 //
 // Freed tensors stay in the heap (heap.h), so the most ever taken, not what is taken now, is in the kernel's figure.
 // Those of 32 MiB and more are mapped each by itself and returned at once, so they count while they are there. (Where the
 // heap has so much free in one piece, the C library takes it from there: `other` is then too small while that lives.)
-// Weights that are mapped are not private, and nobody takes them. No lock, no allocation, no torch; any thread. Made
+// What is mapped for long and filled by and by, a KV cache, is taken whole, and Watch()ed: the kernel's figure has what was
+// touched of it.
+// Weights that are mapped are not private, and nobody takes them. No lock nor allocation but for the watch, no torch; any thread. Made
 // by the program before the first tensor, and outlives the last.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "supervisor/base/bytes.h"
 
@@ -36,6 +40,9 @@ class Budget {
   // The same for what goes back to the kernel as soon as it is freed.
   bool TakeMapped(std::uint64_t bytes);
   void GiveMapped(std::uint64_t bytes);
+  // Whole pages of a mapping that was taken, which may not all be touched yet; until Unwatch(), before they go.
+  void Watch(const void* pages, std::uint64_t bytes);
+  void Unwatch(const void* pages);
 
   // What the kernel counts as private memory of this process now.
   void Settle(std::uint64_t private_bytes);
@@ -52,11 +59,15 @@ class Budget {
   // Nothing more is needed to be over it.
   bool exceeded() const { return limit_ > 0 && taken() + other() > limit_; }
 
+  // Whether something was refused since this was last asked.
+  bool RefusedSince() { return refused_.exchange(false, std::memory_order_relaxed); }
+
   // Why `bytes` more were refused: what was asked for, what is held, the budget, the remedy.
   std::string Refusal(std::uint64_t bytes) const;
 
  private:
   bool TakeAny(std::uint64_t bytes);
+  std::uint64_t Untouched();
 
   const std::uint64_t limit_;
   std::atomic<std::uint64_t> taken_{0};   // heap and mapped
@@ -66,6 +77,14 @@ class Budget {
   std::atomic<std::uint64_t> kept_{0};  // the most of heap_ since freed memory was last returned
   std::atomic<std::uint64_t> peak_{0};
   std::atomic<std::uint64_t> marked_{0};
+  std::atomic<bool> refused_{false};
+
+  struct Pages {
+    const void* begin;
+    std::uint64_t bytes;
+  };
+  std::mutex watching_;         // held while the kernel is asked: who unmaps pages unwatches them first
+  std::vector<Pages> watched_;  // guarded by watching_
 };
 
 // Bytes taken from a budget for as long as this lives. Used by one thread at a time.

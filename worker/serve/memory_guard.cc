@@ -17,6 +17,7 @@ constexpr const char* kRemedy = "; raise `memory` of the model";
 
 void MemoryGuard::Settle() {
   if (kSanitized) return;
+  if (budget_.RefusedSince()) return SettleExactly();
   std::lock_guard lock(asking_);
   budget_.Settle(read_().rss_anon);
 }

@@ -24,8 +24,9 @@ class MemoryGuard {
   explicit MemoryGuard(engine::Budget& budget, std::function<protocol::MemoryReport()> read = ReadMemory)
       : budget_(budget), read_(std::move(read)) {}
 
-  // Any thread. Before the model is loaded, when it is ready, and with each beat. Under a sanitizer nothing: the
-  // kernel counts its shadow, too.
+  // Any thread. Before the model is loaded, when it is ready, and with each beat. Where something was refused since, as
+  // SettleExactly(): what was freed and is kept must not refuse for ever. Under a sanitizer nothing: the kernel counts
+  // its shadow, too.
   void Settle();
   // The same after what is kept and free went back to the kernel: slower, and nothing is missing.
   void SettleExactly();

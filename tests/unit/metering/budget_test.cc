@@ -1,7 +1,9 @@
 #include "worker/metering/budget.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
+#include <cstring>
 #include <thread>
 #include <vector>
 
@@ -73,6 +75,28 @@ TEST(Budget, WhatIsUnmappedWhenItIsFreedHidesNothing) {
   EXPECT_FALSE(budget.TakeMapped(41));
   EXPECT_TRUE(budget.TakeMapped(40));
   EXPECT_EQ(budget.peak(), 60u);
+}
+
+// A KV cache is taken whole before its first token. What nobody takes is seen all the same, from the first to the last
+// page that is written.
+TEST(Budget, PagesThatNobodyHasTouchedHideNothing) {
+  Budget budget(MiB(200));
+  const std::uint64_t all = MiB(64).count;
+  void* const pages = ::mmap(nullptr, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(pages, MAP_FAILED);
+  ::madvise(pages, all, MADV_NOHUGEPAGE);
+  ASSERT_TRUE(budget.TakeMapped(all));
+  budget.Watch(pages, all);
+  for (const std::uint64_t touched : {std::uint64_t{0}, MiB(16).count, MiB(64).count}) {
+    std::memset(pages, 1, touched);
+    budget.Settle(MiB(20).count + touched);
+    EXPECT_EQ(budget.other(), MiB(20).count) << touched;
+  }
+  budget.Unwatch(pages);
+  ::munmap(pages, all);
+  budget.GiveMapped(all);
+  budget.Settle(MiB(20).count);
+  EXPECT_EQ(budget.other(), MiB(20).count);
 }
 
 TEST(Budget, AfterFreedMemoryWasReturnedAllTheRestIsOthers) {

@@ -39,6 +39,22 @@ TEST_F(MemoryGuardTest, ARefusedBatchIsItsRequestsAffairAndTheWorkerGoesOn) {
   EXPECT_FALSE(guard.After(MakeError(ErrorKind::kInternal, "not a number")));
 }
 
+// A body that was refused comes to no batch: without this nobody would ever look again.
+TEST_F(MemoryGuardTest, AfterARefusalWhatIsKeptAndFreeGoesBack) {
+  ASSERT_TRUE(budget.Take(MiB(60).count));
+  budget.Give(MiB(60).count);
+  now.rss_anon = MiB(90).count;
+  guard.Settle();
+  EXPECT_EQ(budget.other(), MiB(30).count) << "the 60 that were freed are kept";
+  ASSERT_FALSE(budget.Take(MiB(80).count));
+  now.rss_anon = MiB(40).count;  // what the kernel has got back
+  guard.Settle();
+  EXPECT_EQ(budget.other(), MiB(40).count);
+  now.rss_anon = MiB(45).count;
+  guard.Settle();
+  EXPECT_EQ(budget.other(), MiB(45).count);
+}
+
 TEST_F(MemoryGuardTest, WhatIsHeldWhileNothingRunsAndIsOverTheBudgetEndsTheWorker) {
   guard.Serving();
   now.rss_anon = MiB(101).count;
