@@ -212,7 +212,9 @@ engine::GeneratorOptions OptionsOf(Loading& loading, const engine::CachePlan& ca
 
 completions::RenderChat Renderer(const chat::ChatTemplate& chat_template) {
   if (!chat_template.present()) return nullptr;
-  return [&chat_template](const chat::ChatRequest& request) { return chat_template.Render(request); };
+  return [&chat_template](const chat::ChatRequest& request, const chat::Hold& hold) {
+    return chat_template.Render(request, std::chrono::system_clock::now(), hold);
+  };
 }
 
 class LlmWorker : public LoadedModel {

@@ -129,16 +129,17 @@ json Rewritten(const ChatRequest& r) {
 }
 
 void CheckConversation(const completions::Conversation& conversation) {
-  const auto render = [](const chat::ChatRequest& chat) -> Result<std::string> {
+  const auto render = [](const chat::ChatRequest& chat, const chat::Hold&) -> Result<std::string> {
     std::string text = chat.add_generation_prompt ? "" : "<";
     for (const auto& message : chat.messages) {
       if (message.contains("content") && message["content"].is_string()) text += message["content"].get<std::string>();
     }
     return text + ">";
   };
-  const auto text = completions::RenderConversation(conversation, render);
+  engine::Charge memory;
+  const auto text = completions::RenderConversation(conversation, render, memory);
   if (!text) return CheckError(text.error());
-  const std::string all = *render(conversation.chat);
+  const std::string all = *render(conversation.chat, {});
   Require(all.starts_with(*text), "what goes on is the beginning of what the template wrote", *text);
   Require(conversation.continue_final_message || *text == all, "what does not go on is all of it");
 }

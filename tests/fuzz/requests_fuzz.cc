@@ -167,11 +167,12 @@ void Run(std::string_view input) {
   const auto body = serve::ParseBody(text);
   const route::BodyModel seen = route::ReadBodyModel(text);
   if (!body) return CheckError(body.error());
+  engine::Charge memory;
   switch (which % 8) {
     case 0: return Embeddings(*body, facts, "input", seen);
     case 1: return Embeddings(*body, facts, "inputs", seen);
-    case 2: return CheckReply(serve::Tokenize(*body, facts, TinyTokenizer()), "tokens");
-    case 3: return CheckReply(serve::Detokenize(*body, facts, TinyTokenizer()), "prompt");
+    case 2: return CheckReply(serve::Tokenize(*body, facts, TinyTokenizer(), memory), "tokens");
+    case 3: return CheckReply(serve::Detokenize(*body, facts, TinyTokenizer(), memory), "prompt");
     case 4: return Rerank(*body, facts, serve::RerankDialect::kJina, seen);
     case 5: return Rerank(*body, facts, serve::RerankDialect::kCohere, seen);
     default: return Rerank(*body, facts, serve::RerankDialect::kTei, seen);

@@ -69,7 +69,8 @@ Result<ChatTemplate> ChatTemplate::Load(const std::filesystem::path& dir, const 
 
 bool ChatTemplate::present() const { return standard_ != nullptr || tool_use_ != nullptr; }
 
-Result<std::string> ChatTemplate::Render(const ChatRequest& request, std::chrono::system_clock::time_point now) const {
+Result<std::string> ChatTemplate::Render(const ChatRequest& request, std::chrono::system_clock::time_point now,
+                                           const Hold& hold) const {
   const bool with_tools = request.tools.is_array() && !request.tools.empty();
   const Parsed* parsed = with_tools && tool_use_ ? tool_use_.get() : standard_.get();
   if (parsed == nullptr) {
@@ -86,7 +87,9 @@ Result<std::string> ChatTemplate::Render(const ChatRequest& request, std::chrono
   variables["tools"] = request.tools;
   variables["documents"] = request.documents;
   variables["add_generation_prompt"] = request.add_generation_prompt;
-  return parsed->program.Render(variables, LocalTime(now));
+  jinja::Limits limits;
+  limits.hold = hold;
+  return parsed->program.Render(variables, LocalTime(now), limits);
 }
 
 }  // namespace berth::chat

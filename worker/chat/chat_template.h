@@ -5,7 +5,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -23,6 +25,9 @@ struct ChatRequest {
   bool add_generation_prompt = true;
   Json kwargs;  // chat_template_kwargs: an object, or null; wins over special tokens of the same name
 };
+
+// Asked before rendering takes so many bytes more; false: it may not.
+using Hold = std::function<bool(std::uint64_t bytes)>;
 
 class ChatTemplate {
  public:
@@ -42,9 +47,11 @@ class ChatTemplate {
   // they are the text of one; absent or null content becomes ""; a content of text parts becomes their text, unless the
   // template looks into contents itself; role `developer` becomes `system`, unless the template speaks of developers.
   // Errors, all kInvalid unless said: no template (kNotFound), messages of the wrong shape, a name in kwargs that is one
-  // of the request's own, what the template raises, a limit that was met, with the template's line.
+  // of the request's own, what the template raises, a limit that was met, with the template's line;
+  // kUnavailable: `hold` said no.
   Result<std::string> Render(const ChatRequest& request,
-                             std::chrono::system_clock::time_point now = std::chrono::system_clock::now()) const;
+                             std::chrono::system_clock::time_point now = std::chrono::system_clock::now(),
+                             const Hold& hold = {}) const;
 
  private:
   struct Parsed;  // one template with what it looks at

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "worker/serve/json_text.h"
+
 namespace berth::completions {
 namespace {
 
@@ -11,53 +13,56 @@ class Chat : public ReplyShape {
       : ReplyShape(tokenizer, std::move(head)), logprobs_(logprobs) {}
 
   std::string Opening(std::size_t choice) override {
-    return Chunk(choice, {{"role", "assistant"}, {"content", ""}}, nullptr, nullptr);
+    return Chunk(choice, R"({"role":"assistant","content":""})", "null", "null");
   }
 
   // The reason why a choice ended has a chunk of its own.
   std::string Events(const ChoiceNews& news) override {
     std::string events;
     if (!news.text.empty() || !news.tokens.empty()) {
-      events = Chunk(news.index, {{"content", news.text}}, Logprobs(news), nullptr);
+      std::string delta = R"({"content":)", logprobs;
+      serve::AppendJsonString(news.text, delta);
+      AppendLogprobs(news, logprobs);
+      events = Chunk(news.index, delta + "}", logprobs, "null");
     }
-    Json finish = FinishReason(news.finish);
-    if (!finish.is_null()) events += Chunk(news.index, Json::object(), nullptr, std::move(finish));
+    if (news.finish != engine::Delta::Finish::kNone) events += Chunk(news.index, "{}", "null", FinishReason(news.finish));
     return events;
   }
 
  protected:
   const char* object(bool event) const override { return event ? "chat.completion.chunk" : "chat.completion"; }
 
-  Json Choice(const ChoiceNews& choice) override {
-    return {{"index", choice.index},
-            {"message", {{"role", "assistant"}, {"content", choice.text}, {"refusal", nullptr}}},
-            {"logprobs", Logprobs(choice)},
-            {"finish_reason", FinishReason(choice.finish)}};
+  void AppendChoice(const ChoiceNews& choice, std::string& out) override {
+    out += R"({"index":)" + std::to_string(choice.index) + R"(,"message":{"role":"assistant","content":)";
+    serve::AppendJsonString(choice.text, out);
+    out += R"(,"refusal":null},"logprobs":)";
+    AppendLogprobs(choice, out);
+    out.append(R"(,"finish_reason":)").append(FinishReason(choice.finish)).append("}");
   }
 
  private:
-  std::string Chunk(std::size_t choice, Json delta, Json logprobs, Json finish) const {
-    Json entry;
-    entry["index"] = choice;
-    entry["delta"] = std::move(delta);
-    entry["logprobs"] = std::move(logprobs);
-    entry["finish_reason"] = std::move(finish);
-    return Event(std::move(entry));
+  // All but the index as JSON.
+  std::string Chunk(std::size_t choice, std::string_view delta, std::string_view logprobs, std::string_view finish) const {
+    std::string entry = R"({"index":)" + std::to_string(choice);
+    entry.append(R"(,"delta":)").append(delta).append(R"(,"logprobs":)").append(logprobs);
+    entry.append(R"(,"finish_reason":)").append(finish).append("}");
+    return Event(entry);
   }
 
-  Json Logprobs(const ChoiceNews& news) const {
-    if (!logprobs_) return nullptr;
-    Json content = Json::array();
-    for (const auto& token : news.tokens) {
+  void AppendLogprobs(const ChoiceNews& news, std::string& out) const {
+    if (!logprobs_) {
+      out += "null";
+      return;
+    }
+    out += R"({"content":[)";
+    for (std::size_t i = 0; i < news.tokens.size(); ++i) {
+      const auto& token = news.tokens[i];
       Json entry = ChatToken(tokenizer(), token.id, token.logprob.value_or(0));
       Json& top = entry["top_logprobs"] = Json::array();
       for (const auto& other : token.top) top.push_back(ChatToken(tokenizer(), other.id, other.logprob));
-      content.push_back(std::move(entry));
+      out += (i > 0 ? "," : "") + JsonOf(entry);
     }
-    Json logprobs;
-    logprobs["content"] = std::move(content);
-    logprobs["refusal"] = nullptr;
-    return logprobs;
+    out += R"(],"refusal":null})";
   }
 
   const bool logprobs_;

@@ -1,8 +1,10 @@
 #include "worker/completions/completions_reply.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
+#include "worker/serve/json_text.h"
 #include "worker/text/stream_decoder.h"
 
 namespace berth::completions {
@@ -36,49 +38,72 @@ class Completions : public ReplyShape {
   // The prompt's text, where it is to come back.
   std::string Opening(std::size_t choice) override {
     if (echoes_.empty()) return "";
-    return Event(Entry(choice, echoes_[choice / n_], nullptr, nullptr));
+    std::string entry;
+    AppendEntry(choice, {echoes_[choice / n_], ""}, nullptr, engine::Delta::Finish::kNone, entry);
+    return Event(entry);
   }
 
   std::string Events(const ChoiceNews& news) override {
-    if (news.text.empty() && news.tokens.empty() && news.finish == engine::Delta::Finish::kNone) return "";
-    return Event(Entry(news.index, news.text, Logprobs(news), FinishReason(news.finish)));
+    const bool tells = !news.text.empty() || !news.tokens.empty() || news.prompt_tokens;
+    if (!tells && news.finish == engine::Delta::Finish::kNone) return "";
+    std::string entry;
+    AppendEntry(news.index, {"", news.text}, &news, news.finish, entry);
+    return Event(entry);
   }
 
  protected:
   const char* object(bool) const override { return "text_completion"; }
 
-  Json Choice(const ChoiceNews& choice) override {
-    std::string text = echoes_.empty() ? "" : echoes_[choice.index / n_];
-    return Entry(choice.index, text + choice.text, Logprobs(choice), FinishReason(choice.finish));
+  void AppendChoice(const ChoiceNews& choice, std::string& out) override {
+    const std::string_view echo = echoes_.empty() ? std::string_view() : echoes_[choice.index / n_];
+    AppendEntry(choice.index, {echo, choice.text}, &choice, choice.finish, out);
   }
 
  private:
-  static Json Entry(std::size_t index, std::string text, Json logprobs, Json finish) {
-    Json entry;
-    entry["index"] = index;
-    entry["text"] = std::move(text);
-    entry["logprobs"] = std::move(logprobs);
-    entry["finish_reason"] = std::move(finish);
-    return entry;
+  struct Told {
+    std::string_view echo, text;
+  };
+
+  // `of`: whose tokens are told; may be null.
+  void AppendEntry(std::size_t index, Told told, const ChoiceNews* of, engine::Delta::Finish finish, std::string& out) {
+    out += R"({"index":)" + std::to_string(index) + R"(,"text":)";
+    serve::AppendJsonString(told.echo, out);
+    out.pop_back();  // the one quote
+    const std::size_t at = out.size();
+    serve::AppendJsonString(told.text, out);
+    out.erase(at, 1);  // and the other: both are one string
+    out += R"(,"logprobs":)";
+    if (of == nullptr || logprobs_ < 0) out += "null";
+    else AppendLogprobs(*of, out);
+    out.append(R"(,"finish_reason":)").append(FinishReason(finish)).append("}");
   }
 
-  Json Logprobs(const ChoiceNews& news) {
-    if (logprobs_ < 0) return nullptr;
+  // Four lists side by side.
+  struct Lists {
+    std::string tokens, logprobs, tops, offsets;
+  };
+
+  void AppendLogprobs(const ChoiceNews& news, std::string& out) {
     Progress& progress = progress_.try_emplace(news.index, tokenizer(), skip_special_).first->second;
-    Json tokens = Json::array(), logprobs = Json::array(), tops = Json::array(), offsets = Json::array();
-    for (const auto& token : news.tokens) {
-      tokens.push_back(CompletionToken(tokenizer(), token.id));
-      logprobs.push_back(token.logprob ? Json(Shown(*token.logprob)) : Json());
-      tops.push_back(token.logprob ? Top(token) : Json());
-      offsets.push_back(progress.code_points);
-      progress.code_points += CodePoints(progress.decoder.Push(token.id));
+    Lists lists;
+    if (news.prompt_tokens) {
+      for (const auto& token : *news.prompt_tokens) Add(token, progress, lists);
     }
-    Json reply;
-    reply["tokens"] = std::move(tokens);
-    reply["token_logprobs"] = std::move(logprobs);
-    reply["top_logprobs"] = std::move(tops);
-    reply["text_offset"] = std::move(offsets);
-    return reply;
+    for (const auto& token : news.tokens) Add(token, progress, lists);
+    out.append(R"({"tokens":[)").append(lists.tokens).append(R"(],"token_logprobs":[)").append(lists.logprobs);
+    out.append(R"(],"top_logprobs":[)").append(lists.tops).append(R"(],"text_offset":[)").append(lists.offsets);
+    out += "]}";
+  }
+
+  void Add(const engine::Delta::Token& token, Progress& progress, Lists& lists) const {
+    if (!lists.tokens.empty()) {
+      for (std::string* list : {&lists.tokens, &lists.logprobs, &lists.tops, &lists.offsets}) *list += ',';
+    }
+    lists.tokens += JsonOf(CompletionToken(tokenizer(), token.id));
+    lists.logprobs += token.logprob ? JsonOf(Shown(*token.logprob)) : "null";
+    lists.tops += token.logprob ? JsonOf(Top(token)) : "null";
+    lists.offsets += std::to_string(progress.code_points);
+    progress.code_points += CodePoints(progress.decoder.Push(token.id));
   }
 
   // The alternatives, and the token itself, which need not be among them.
@@ -104,6 +129,22 @@ std::string EchoOf(const std::variant<std::string, PromptTokens>& prompt, bool s
 }
 
 }  // namespace
+
+std::uint64_t EchoBytes(const CompletionsRequest& request, const text::Tokenizer& tokenizer) {
+  if (!request.echo) return 0;
+  std::uint64_t held = 0, written = 0;
+  for (const auto& prompt : request.prompts) {
+    std::uint64_t bytes = 0;
+    if (const auto* text = std::get_if<std::string>(&prompt)) {
+      bytes = serve::JsonStringBytes(*text);
+    } else {
+      for (const std::int32_t id : std::get<PromptTokens>(prompt)) bytes += tokenizer.TokenText(id).size();
+    }
+    held += bytes;
+    written = request.stream ? std::max(written, bytes) : written + bytes * static_cast<std::uint64_t>(request.n);
+  }
+  return held + written;
+}
 
 std::unique_ptr<ReplyShape> CompletionsShape(const CompletionsRequest& request, const text::Tokenizer& tokenizer,
                                              ReplyHead head) {

@@ -12,4 +12,8 @@ namespace berth::completions {
 std::unique_ptr<ReplyShape> CompletionsShape(const CompletionsRequest& request, const text::Tokenizer& tokenizer,
                                              ReplyHead head);
 
+// About what the prompts take that come back: their texts, and as often as the reply has them at once: whole, with every
+// choice; streamed, one choice at a time.
+std::uint64_t EchoBytes(const CompletionsRequest& request, const text::Tokenizer& tokenizer);
+
 }  // namespace berth::completions

@@ -10,18 +10,27 @@ namespace asio = boost::asio;
 
 namespace berth::completions {
 
+namespace {
+
+constexpr std::size_t kPieceBytes = 64 * 1024;  // at least, where more is to be told
+
+}  // namespace
+
 asio::awaitable<serve::EventSource::Piece> GenerationEvents::Next(TimePoint deadline) {
-  if (!opened_) {
-    auto opening = Open();
-    if (!opening.empty()) co_return Piece{std::move(opening), false};
-  }
+  Piece piece{Open(), false};
   // News need not be events: a token whose text is withheld says nothing yet.
-  Piece piece;
-  do {
-    auto waiting = Wait(deadline);
-    co_await std::move(waiting);
-    piece = Told(run_->news->Take());
-  } while (piece.events.empty() && !piece.last && Clock::now() < deadline);
+  while (piece.events.empty() && !piece.last) {
+    if (told_ == taken_.choices.size()) {
+      auto waiting = Wait(deadline);
+      co_await std::move(waiting);
+      taken_ = run_->news->Take();
+      told_ = 0;
+    }
+    piece.events = Tell();
+    piece.last = told_ == taken_.choices.size() && taken_.end;
+    if (piece.last) piece.events += Ending();
+    if (Clock::now() >= deadline) break;
+  }
   co_return piece;
 }
 
@@ -36,26 +45,25 @@ asio::awaitable<void> GenerationEvents::Wait(TimePoint deadline) {
   }
 }
 
+// A prompt that comes back does so with each of its choices: not all at once.
 std::string GenerationEvents::Open() {
-  opened_ = true;
   std::string events;
-  for (std::size_t choice = 0; choice < choices_; ++choice) events += run_->shape->Opening(choice);
+  while (opened_ < choices_ && events.size() < kPieceBytes) events += run_->shape->Opening(opened_++);
   return events;
 }
 
-serve::EventSource::Piece GenerationEvents::Told(News::Taken taken) {
-  Piece piece;
-  for (const ChoiceNews& news : taken.choices) {
-    piece.events += run_->shape->Events(news);
+std::string GenerationEvents::Tell() {
+  std::string events;
+  while (told_ < taken_.choices.size() && events.size() < kPieceBytes) {
+    const ChoiceNews& news = taken_.choices[told_++];
+    events += run_->shape->Events(news);
     generated_ += news.generated;
   }
-  piece.last = taken.end.has_value();
-  if (piece.last) piece.events += Ending(taken);
-  return piece;
+  return events;
 }
 
-std::string GenerationEvents::Ending(const News::Taken& taken) {
-  if (*taken.end != engine::JobEnd::kDone) return DataEvent(serve::Refusal(*taken.end, taken.error).body);
+std::string GenerationEvents::Ending() {
+  if (*taken_.end != engine::JobEnd::kDone) return DataEvent(serve::Refusal(*taken_.end, taken_.error).body);
   const Usage usage{run_->prompt_tokens, generated_, run_->job->cached_tokens};
   return (usage_ ? run_->shape->UsageEvent(usage) : "") + DataEvent("[DONE]");
 }

@@ -21,14 +21,16 @@ class GenerationEvents : public serve::EventSource {
 
  private:
   std::string Open();
+  std::string Tell();
   boost::asio::awaitable<void> Wait(TimePoint deadline);  // for news
-  Piece Told(News::Taken taken);
-  std::string Ending(const News::Taken& taken);
+  std::string Ending();
 
   const std::unique_ptr<GenerationRun> run_;
   const std::size_t choices_;
   const bool usage_;
-  bool opened_ = false;
+  std::size_t opened_ = 0;  // choices
+  News::Taken taken_;       // what is being told,
+  std::size_t told_ = 0;    // and how many of its choices were
   std::int64_t generated_ = 0;
 };
 

@@ -6,7 +6,9 @@
 
 #include "worker/completions/generation_events.h"
 #include "worker/completions/generation_run.h"
+#include "worker/generation/choice.h"
 #include "worker/serve/body_fields.h"
+#include "worker/serve/json_text.h"
 
 namespace asio = boost::asio;
 
@@ -39,25 +41,33 @@ std::string SaltOf(const http::RequestHead& head, const GenerationRequest& reque
   return (proxys == nullptr ? std::string() : *proxys) + "\n" + request.cache_salt;
 }
 
-ReplyHead HeadOf(const GenerationService& service, const http::RequestHead& head, const GenerationWork& work) {
+ReplyHead HeadOf(const GenerationService& service, const http::RequestHead& head, GenerationWork& work) {
   return {NewId(work.id_prefix()), static_cast<std::int64_t>(std::time(nullptr)),
           serve::ModelAsAsked(service.common, head, work.request().model), service.model.fingerprint,
           work.request().stream && work.request().include_usage};
 }
 
 // What the generator is asked for.
-void FillJob(engine::GenerationJob& job, const GenerationWork& work, Prompts prompts, const http::RequestHead& head) {
-  const GenerationRequest& request = work.request();
+void FillJob(engine::GenerationJob& job, GenerationWork& work, Prompts prompts, const http::RequestHead& head) {
+  GenerationRequest& request = work.request();
   job.prompts = std::move(prompts.ids);
   job.choices = request.best_of;
-  job.sampling = request.sampling;
-  job.stopping = request.stopping;
+  job.sampling = std::move(request.sampling);
+  job.stopping = std::move(request.stopping);
   job.stopping.max_tokens = prompts.max_tokens;
   const bool compared = request.best_of > request.n;
   job.logprobs = compared ? std::max(request.logprobs, 0) : request.logprobs;
   job.prompt_logprobs = work.prompt_logprobs();
   job.skip_special_tokens = request.skip_special_tokens;
   job.cache_salt = SaltOf(head, request);
+}
+
+// Of what the job holds, and the reply beside what is generated. False: it does not fit.
+bool HoldMemory(GenerationRun& run, const GenerationWork& work, const GenerationService& service) {
+  const std::uint64_t bytes = engine::HeldBytes(*run.job) + work.echo_bytes(service.tokenizer);
+  if (run.job->charge.Hold(service.common.budget, bytes)) return true;
+  run.job->error = service.common.budget.Refusal(bytes);
+  return false;
 }
 
 // What is known of the job goes into the run's news; that it begins, and that it ended, to whoever waits.
@@ -78,15 +88,16 @@ void ConnectJob(GenerationRun& run, std::function<bool()> begin) {
   };
 }
 
-std::unique_ptr<GenerationRun> MakeRun(GenerationService& service, const GenerationWork& work, Prompts prompts,
+// Without its shape.
+std::unique_ptr<GenerationRun> MakeRun(GenerationService& service, GenerationWork& work, Prompts prompts,
                                        serve::Call& call, std::function<bool()> begin) {
   const GenerationRequest& request = work.request();
   auto run = std::make_unique<GenerationRun>();
   run->cancel = service.cancel;
   run->news = std::make_shared<News>(
       service.common.budget,
-      News::Options{request.best_of, request.logprobs >= 0, request.stream ? kMostUnread : 0});
-  run->shape = work.MakeShape(service.tokenizer, HeadOf(service, call.request->head, work));
+      News::Options{request.best_of, request.logprobs >= 0, request.stream ? kMostUnread : 0,
+                    [&service](const auto& token) { return WrittenBytes(service.tokenizer, token); }});
   run->prompt_tokens = prompts.total;
   run->n = request.n;
   run->job->charge = std::move(call.charge);
@@ -113,14 +124,25 @@ struct Prepared {
   Prompts prompts;
 };
 
-Parsed<Prepared> Prepare(GenerationService& service, ParseGeneration parse, const std::string& text) {
+// The body's tree lives no longer than it is read.
+Parsed<std::unique_ptr<GenerationWork>> Parse(const GenerationService& service, ParseGeneration parse,
+                                              const std::string& text) {
   const auto body = serve::ParseBody(text);
   if (!body) return body.error();
-  auto work = parse(*body, text, service.model);
+  return parse(*body, text, service.model);
+}
+
+// `memory` holds the tree of the body, and what is read of it: of a conversation a tree of its own, and then the
+// template's copy of that.
+Parsed<Prepared> Prepare(GenerationService& service, ParseGeneration parse, const std::string& text,
+                         engine::Charge& memory) {
+  const std::uint64_t trees = 2 * serve::JsonTreeBytes(text);
+  if (!memory.Hold(service.common.budget, trees)) return serve::OverBudgetError(service.common.budget.Refusal(trees));
+  auto work = Parse(service, parse, text);
   if (!work) return work.error();
   service.ignored.Note((*work)->request().unread);
   const TimePoint start = Clock::now();
-  auto prompts = (*work)->MakePrompts(service);
+  auto prompts = (*work)->MakePrompts(service, memory);
   const std::chrono::duration<double> took = Clock::now() - start;
   if (!prompts) return prompts.error();
   const auto tokens = static_cast<double>(prompts->total);
@@ -157,17 +179,24 @@ asio::awaitable<Answer> ServeGeneration(GenerationService& service, ParseGenerat
   http::Request& request = *call->request;
   auto begin = serve::Beginner(service.common, request.head);
   if (!begin) co_return serve::ClaimLost();
-  auto prepared = Prepare(service, parse, request.body);
-  if (!prepared) co_return serve::ToResponse(prepared.error());
+  engine::Charge memory;  // of all that is there to make a job of the body
+  auto prepared = Prepare(service, parse, request.body, memory);
+  if (!prepared) {
+    // The refusal is the request's answer, so it is begun: the supervisor would try it again here, in vain.
+    const bool ours = prepared.error().status != 503 || (*begin)();
+    co_return ours ? serve::ToResponse(prepared.error()) : serve::ClaimLost();
+  }
   request.body = {};  // up to 8 MiB that nobody reads again
   const bool stream = prepared->work->request().stream;
   const bool usage = prepared->work->request().include_usage;
-  const std::uint64_t bytes = prepared->prompts.total * sizeof(std::int32_t);
-  auto run = MakeRun(service, *prepared->work, std::move(prepared->prompts), *call, std::move(*begin));
-  engine::Budget& budget = service.common.budget;
-  if (!run->job->charge.Hold(budget, bytes)) {
-    co_return run->job->begin() ? serve::OverBudget(budget.Refusal(bytes)) : serve::ClaimLost();
+  GenerationWork& work = *prepared->work;
+  auto run = MakeRun(service, work, std::move(prepared->prompts), *call, std::move(*begin));
+  if (!HoldMemory(*run, work, service)) {
+    co_return run->job->begin() ? serve::OverBudget(run->job->error) : serve::ClaimLost();
   }
+  run->shape = work.MakeShape(service.tokenizer, HeadOf(service, request.head, work));
+  prepared->work.reset();  // the job and the reply live on, what was parsed does not
+  memory.Reset();
   call->departure.Then([cancel = run->cancel, job = run->job] { cancel(*job); });
   service.submit(run->job);
   auto answer = stream ? Stream(std::move(run), usage) : Whole(std::move(run), arrival);

@@ -20,10 +20,12 @@ namespace berth::completions {
 class GenerationWork {
  public:
   virtual ~GenerationWork() = default;
-  virtual const GenerationRequest& request() const = 0;
+  virtual GenerationRequest& request() = 0;
   virtual const char* id_prefix() const = 0;       // "chatcmpl-"
   virtual bool prompt_logprobs() const = 0;        // those of the prompt's tokens come back, too
-  virtual Parsed<Prompts> MakePrompts(const GenerationService& service) const = 0;
+  virtual std::uint64_t echo_bytes(const text::Tokenizer& tokenizer) const = 0;  // that come back of the prompt, about
+  // `memory` holds what was parsed; what making them takes is added while it lasts.
+  virtual Parsed<Prompts> MakePrompts(const GenerationService& service, engine::Charge& memory) = 0;
   virtual std::unique_ptr<ReplyShape> MakeShape(const text::Tokenizer& tokenizer, ReplyHead head) const = 0;
 };
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "worker/serve/json_text.h"
+
 namespace berth::completions {
 namespace {
 
@@ -20,11 +22,15 @@ std::uint64_t BytesOf(const Delta& delta, bool keep_tokens) {
 
 }  // namespace
 
+News::News(engine::Budget& budget, Options options) : budget_(budget), options_(std::move(options)) {}
+
 bool News::Put(Delta delta) {
   std::unique_lock lock(mutex_);
   if (failed_) return false;
-  if (!Grow(BytesOf(delta, options_.keep_tokens))) {
+  if (!Grow(delta)) {
     pending_.clear();
+    of_prompts_.clear();
+    charge_.Reset();
     return false;
   }
   Merge(std::move(delta));
@@ -32,16 +38,22 @@ bool News::Put(Delta delta) {
   return true;
 }
 
-bool News::Grow(std::uint64_t bytes) {
-  const std::uint64_t held = held_ + bytes;
-  if (options_.bound > 0 && held > options_.bound) {
+bool News::Grow(const Delta& delta) {
+  const std::uint64_t held = BytesOf(delta, options_.keep_tokens);
+  std::uint64_t written = serve::JsonStringBytes(delta.text);
+  for (const Delta::Token& token : delta.tokens) {
+    if (!options_.keep_tokens || !options_.written) break;
+    written += options_.written(token) * (token.of_prompt ? static_cast<std::uint64_t>(options_.choices) : 1);
+  }
+  if (options_.bound > 0 && held_ + held > options_.bound) {
     failed_ = JobEnd::kCancelled;
     error_ = "the client has not read " + std::to_string(held_) + " bytes of its reply";
-  } else if (!charge_.Hold(budget_, held)) {
+  } else if (!charge_.Hold(budget_, held_ + held + written_ + written)) {
     failed_ = JobEnd::kOverBudget;
-    error_ = budget_.Refusal(bytes);
+    error_ = budget_.Refusal(held + written);
   }
-  held_ = held;
+  held_ += held;
+  written_ += written;
   return !failed_;
 }
 
@@ -53,7 +65,7 @@ void News::Merge(Delta delta) {
   news.text += delta.text;
   for (Delta::Token& token : delta.tokens) {
     if (token.of_prompt) {
-      ShareOfPrompt(delta.prompt, token);
+      ShareOfPrompt(delta.prompt, std::move(token));
       continue;
     }
     ++news.generated;
@@ -64,13 +76,18 @@ void News::Merge(Delta delta) {
 }
 
 // They are computed once and told with the first choice; each choice shows them.
-void News::ShareOfPrompt(std::size_t prompt, const Delta::Token& token) {
+void News::ShareOfPrompt(std::size_t prompt, Delta::Token token) {
   if (!options_.keep_tokens) return;
-  const auto choices = static_cast<std::size_t>(options_.choices);
-  for (std::size_t index = prompt * choices; index < (prompt + 1) * choices; ++index) {
-    pending_[index].index = index;
-    pending_[index].tokens.push_back(token);
+  auto& shared = of_prompts_[prompt];
+  if (!shared) {
+    shared = std::make_shared<std::vector<Delta::Token>>();
+    const auto choices = static_cast<std::size_t>(options_.choices);
+    for (std::size_t index = prompt * choices; index < (prompt + 1) * choices; ++index) {
+      pending_[index].index = index;
+      pending_[index].prompt_tokens = shared;
+    }
   }
+  shared->push_back(std::move(token));
 }
 
 void News::End(JobEnd end, std::string error) {
@@ -82,12 +99,12 @@ void News::End(JobEnd end, std::string error) {
 
 News::Taken News::Take() {
   std::lock_guard lock(mutex_);
-  Taken taken{{}, end_, end_ ? error_ : std::string()};
+  Taken taken{std::exchange(charge_, {}), {}, end_, end_ ? error_ : std::string()};
   taken.choices.reserve(pending_.size());
   for (auto& [index, news] : pending_) taken.choices.push_back(std::move(news));
   pending_.clear();
-  held_ = 0;
-  charge_.Reset();
+  of_prompts_.clear();
+  held_ = written_ = 0;
   return taken;
 }
 

@@ -94,8 +94,8 @@ Parsed<Prompts> PromptsOf(const CompletionsRequest& request, const GenerationSer
   return prompts;
 }
 
-Parsed<Prompts> PromptsOf(const ChatRequest& request, const GenerationService& service) {
-  const auto text = RenderConversation(request.conversation, service.render);
+Parsed<Prompts> PromptsOf(const ChatRequest& request, const GenerationService& service, engine::Charge& memory) {
+  const auto text = RenderConversation(request.conversation, service.render, memory);
   if (!text) return text.error();
   Prompts prompts;
   prompts.ids.push_back(service.tokenizer.Encode(*text, request.add_special_tokens));
@@ -107,13 +107,22 @@ Parsed<Prompts> PromptsOf(const ChatRequest& request, const GenerationService& s
   return prompts;
 }
 
-Parsed<std::string> RenderConversation(const Conversation& conversation, const RenderChat& render) {
+Parsed<std::string> RenderConversation(const Conversation& conversation, const RenderChat& render, engine::Charge& memory) {
   if (!render) {
     return AboutMessages("This model has no chat template: send its prompt to /v1/completions, or name a file in the "
                          "plan's `chat_template`.",
                          "no_chat_template");
   }
-  auto rendered = render(conversation.chat);
+  const std::uint64_t before = memory.bytes();
+  std::uint64_t refused = 0;
+  auto rendered = render(conversation.chat, [&](std::uint64_t bytes) {
+    const bool holds = memory.Grow(bytes);
+    if (!holds) refused = bytes;
+    return holds;
+  });
+  const std::string refusal = memory.Refusal(refused);
+  memory.Shrink(memory.bytes() - before);
+  if (refused > 0) return serve::OverBudgetError(refusal);
   if (!rendered) return AboutMessages(rendered.error().message, "invalid_messages");
   if (conversation.continue_final_message) return CutAfterFinalMessage(*rendered, conversation.chat.messages);
   return std::move(*rendered);

@@ -20,10 +20,11 @@ struct Prompts {
 // Errors: a prompt that is empty, or that leaves no room for what is asked for (context_length_exceeded); of a
 // conversation what its template says, and that there is none.
 Parsed<Prompts> PromptsOf(const CompletionsRequest& request, const GenerationService& service);
-Parsed<Prompts> PromptsOf(const ChatRequest& request, const GenerationService& service);
+// What rendering takes is added to `memory` while it lasts.
+Parsed<Prompts> PromptsOf(const ChatRequest& request, const GenerationService& service, engine::Charge& memory);
 
 // A conversation as the template writes it. Moves nothing; errors as above.
-Parsed<std::string> RenderConversation(const Conversation& conversation, const RenderChat& render);
+Parsed<std::string> RenderConversation(const Conversation& conversation, const RenderChat& render, engine::Charge& memory);
 
 // `rendered` up to the end of the last message's content, so that the model goes on with it. The rule is that of Hugging
 // Face's apply_chat_template(continue_final_message=True).

@@ -5,9 +5,6 @@
 namespace berth::completions {
 namespace {
 
-// A header or a vocabulary may have what is no UTF-8.
-std::string Text(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 Json UsageOf(const Usage& usage) {
   const auto prompt = static_cast<std::int64_t>(usage.prompt_tokens);
   return {{"prompt_tokens", prompt},
@@ -18,47 +15,48 @@ Json UsageOf(const Usage& usage) {
 
 }  // namespace
 
-Json ReplyShape::Head(bool event) const {
-  return {{"id", head_.id},
-          {"object", object(event)},
-          {"created", head_.created},
-          {"model", head_.model},
-          {"system_fingerprint", head_.fingerprint}};
+std::string JsonOf(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+std::string ReplyShape::Begin(bool event) const {
+  const Json head = {{"id", head_.id},
+                     {"object", object(event)},
+                     {"created", head_.created},
+                     {"model", head_.model},
+                     {"system_fingerprint", head_.fingerprint}};
+  std::string text = JsonOf(head);
+  text.back() = ',';
+  return text + R"("choices":[)";
 }
 
 std::string ReplyShape::Whole(const std::vector<ChoiceNews>& choices, const Usage& usage) {
-  Json reply = Head(false);
-  Json& list = reply["choices"] = Json::array();
-  for (const ChoiceNews& choice : choices) list.push_back(Choice(choice));
-  reply["usage"] = UsageOf(usage);
-  return Text(reply);
+  std::string reply = Begin(false);
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    if (i > 0) reply += ',';
+    AppendChoice(choices[i], reply);
+  }
+  return reply + R"(],"usage":)" + JsonOf(UsageOf(usage)) + "}";
 }
 
-std::string ReplyShape::Event(Json choice) const {
-  Json event = Head(true);
-  Json& list = event["choices"] = Json::array();
-  list.push_back(std::move(choice));
-  if (head_.usage_in_events) event["usage"] = nullptr;
-  return DataEvent(Text(event));
+std::string ReplyShape::Event(std::string_view choice) const {
+  std::string event = Begin(true);
+  event += choice;
+  return DataEvent(event + (head_.usage_in_events ? R"(],"usage":null})" : "]}"));
 }
 
 std::string ReplyShape::UsageEvent(const Usage& usage) {
-  Json event = Head(true);
-  event["choices"] = Json::array();
-  event["usage"] = UsageOf(usage);
-  return DataEvent(Text(event));
+  return DataEvent(Begin(true) + R"(],"usage":)" + JsonOf(UsageOf(usage)) + "}");
 }
 
-Json FinishReason(engine::Delta::Finish finish) {
+const char* FinishReason(engine::Delta::Finish finish) {
   switch (finish) {
     case engine::Delta::Finish::kStop:
-      return "stop";
+      return R"("stop")";
     case engine::Delta::Finish::kLength:
-      return "length";
+      return R"("length")";
     case engine::Delta::Finish::kNone:
       break;
   }
-  return nullptr;
+  return "null";
 }
 
 std::string DataEvent(const std::string& json) { return "data: " + json + "\n\n"; }

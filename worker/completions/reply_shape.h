@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "worker/completions/news.h"
@@ -33,7 +34,8 @@ class ReplyShape {
   ReplyShape(const text::Tokenizer& tokenizer, ReplyHead head) : tokenizer_(tokenizer), head_(std::move(head)) {}
   virtual ~ReplyShape() = default;
 
-  // The whole reply. `choices` are as many as there are, in order, each with all that became known of it.
+  // The whole reply, written choice by choice: a tree of it would hold many times its text. `choices` are as many as there
+  // are, in order, each with all that became known of it.
   std::string Whole(const std::vector<ChoiceNews>& choices, const Usage& usage);
 
   // The events that open a choice; may be "".
@@ -45,20 +47,22 @@ class ReplyShape {
 
  protected:
   virtual const char* object(bool event) const = 0;
-  virtual Json Choice(const ChoiceNews& choice) = 0;  // of a whole reply
+  virtual void AppendChoice(const ChoiceNews& choice, std::string& out) = 0;  // of a whole reply, as JSON
 
   const text::Tokenizer& tokenizer() const { return tokenizer_; }
-  std::string Event(Json choice) const;
+  std::string Event(std::string_view choice) const;  // as JSON
 
  private:
-  Json Head(bool event) const;
+  std::string Begin(bool event) const;  // up to the list of choices
 
   const text::Tokenizer& tokenizer_;
   const ReplyHead head_;
 };
 
-// "stop", "length", or null while there is none.
-Json FinishReason(engine::Delta::Finish finish);
+// "\"stop\"", "\"length\"", or "null" while there is none.
+const char* FinishReason(engine::Delta::Finish finish);
+// A header or a vocabulary may have what is no UTF-8.
+std::string JsonOf(const Json& value);
 // "data: {…}", and the empty line that ends an event.
 std::string DataEvent(const std::string& json);
 

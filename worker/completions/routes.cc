@@ -15,32 +15,40 @@ class ChatWork : public GenerationWork {
  public:
   explicit ChatWork(ChatRequest request) : request_(std::move(request)) {}
 
-  const GenerationRequest& request() const override { return request_; }
+  GenerationRequest& request() override { return request_; }
   const char* id_prefix() const override { return "chatcmpl-"; }
   bool prompt_logprobs() const override { return false; }
-  Parsed<Prompts> MakePrompts(const GenerationService& service) const override { return PromptsOf(request_, service); }
+  std::uint64_t echo_bytes(const text::Tokenizer&) const override { return 0; }
+  Parsed<Prompts> MakePrompts(const GenerationService& service, engine::Charge& memory) override {
+    auto prompts = PromptsOf(request_, service, memory);
+    request_.conversation = {};  // nobody reads it again
+    return prompts;
+  }
   std::unique_ptr<ReplyShape> MakeShape(const text::Tokenizer& tokenizer, ReplyHead head) const override {
     return ChatShape(request_, tokenizer, std::move(head));
   }
 
  private:
-  const ChatRequest request_;
+  ChatRequest request_;
 };
 
 class CompletionsWork : public GenerationWork {
  public:
   explicit CompletionsWork(CompletionsRequest request) : request_(std::move(request)) {}
 
-  const GenerationRequest& request() const override { return request_; }
+  GenerationRequest& request() override { return request_; }
   const char* id_prefix() const override { return "cmpl-"; }
   bool prompt_logprobs() const override { return request_.echo && request_.logprobs >= 0; }
-  Parsed<Prompts> MakePrompts(const GenerationService& service) const override { return PromptsOf(request_, service); }
+  std::uint64_t echo_bytes(const text::Tokenizer& tokenizer) const override { return EchoBytes(request_, tokenizer); }
+  Parsed<Prompts> MakePrompts(const GenerationService& service, engine::Charge&) override {
+    return PromptsOf(request_, service);
+  }
   std::unique_ptr<ReplyShape> MakeShape(const text::Tokenizer& tokenizer, ReplyHead head) const override {
     return CompletionsShape(request_, tokenizer, std::move(head));
   }
 
  private:
-  const CompletionsRequest request_;
+  CompletionsRequest request_;
 };
 
 Parsed<std::unique_ptr<GenerationWork>> Chat(const nlohmann::json& body, std::string_view text,
@@ -69,11 +77,11 @@ std::vector<serve::Route> GenerationRoutes(GenerationService& service) {
   return {Generating(service, "/v1/chat/completions", Chat),
           Generating(service, "/v1/completions", Completions),
           serve::TextRoute(service.common, "/tokenize",
-                           [&service](const nlohmann::json& body, std::string_view text) {
-                             return TokenizeAny(body, text, service);
+                           [&service](const nlohmann::json& body, std::string_view text, engine::Charge& memory) {
+                             return TokenizeAny(body, text, service, memory);
                            }),
-          serve::TextRoute(service.common, "/detokenize", [&service](const nlohmann::json& body, std::string_view) {
-            return serve::Detokenize(body, service.model, service.tokenizer);
+          serve::TextRoute(service.common, "/detokenize", [&service](const nlohmann::json& body, std::string_view, engine::Charge& memory) {
+            return serve::Detokenize(body, service.model, service.tokenizer, memory);
           })};
 }
 

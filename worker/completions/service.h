@@ -28,7 +28,7 @@ class IgnoredFields {
 };
 
 // A conversation as the model's chat template writes it. No function: the model has no template.
-using RenderChat = std::function<Result<std::string>(const chat::ChatRequest& request)>;
+using RenderChat = std::function<Result<std::string>(const chat::ChatRequest& request, const chat::Hold& hold)>;
 
 struct GenerationService {
   serve::Service& common;

@@ -10,7 +10,19 @@ namespace {
 
 constexpr double kImpossible = -9999.0;  // JSON has no infinity; OpenAI's API writes this
 
+// {"token":"…","logprob":-12.345678901234567,"bytes":[…]}: a byte is a character, and in the list up to four; what is
+// escaped is rare, and longer in the vocabulary, too.
+constexpr std::uint64_t kAroundToken = 64;
+constexpr std::uint64_t kBytesPerByte = 6;
+
 }  // namespace
+
+std::uint64_t WrittenBytes(const text::Tokenizer& tokenizer, const engine::Delta::Token& token) {
+  const auto shown = [&](std::int32_t id) { return kAroundToken + kBytesPerByte * tokenizer.TokenText(id).size(); };
+  std::uint64_t bytes = 2 * shown(token.id);  // as itself, and among the alternatives
+  for (const auto& other : token.top) bytes += shown(other.id);
+  return bytes;
+}
 
 double Shown(float logprob) { return std::isfinite(logprob) ? static_cast<double>(logprob) : kImpossible; }
 

@@ -12,6 +12,6 @@ namespace berth::completions {
 
 // `text` is the body's, `body` the object that was parsed of it.
 serve::Parsed<std::string> TokenizeAny(const nlohmann::json& body, std::string_view text,
-                                       const GenerationService& service);
+                                       const GenerationService& service, engine::Charge& memory);
 
 }  // namespace berth::completions

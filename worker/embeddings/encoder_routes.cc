@@ -35,11 +35,11 @@ std::vector<Route> EncoderRoutes(EncoderService& service) {
                         return ServeInference(service, parse, std::move(call));
                       }});
   }
-  routes.push_back(TextRoute(service.common, "/tokenize", [&service](const nlohmann::json& body, std::string_view) {
-    return Tokenize(body, service.model, service.tokenizer);
+  routes.push_back(TextRoute(service.common, "/tokenize", [&service](const nlohmann::json& body, std::string_view, engine::Charge& memory) {
+    return Tokenize(body, service.model, service.tokenizer, memory);
   }));
-  routes.push_back(TextRoute(service.common, "/detokenize", [&service](const nlohmann::json& body, std::string_view) {
-    return Detokenize(body, service.model, service.tokenizer);
+  routes.push_back(TextRoute(service.common, "/detokenize", [&service](const nlohmann::json& body, std::string_view, engine::Charge& memory) {
+    return Detokenize(body, service.model, service.tokenizer, memory);
   }));
   return routes;
 }

@@ -1,8 +1,16 @@
 #include "worker/jinja/heap.h"
 
+#include <algorithm>
+
 #include "supervisor/base/bytes.h"
 
 namespace berth::jinja {
+namespace {
+
+constexpr std::uint64_t kGrant = std::uint64_t{1} << 20;
+
+}  // namespace
+
 void Fail(std::string message) { throw TemplateError{std::move(message)}; }
 
 void FailLimit(std::string message) { throw TemplateError{std::move(message), true}; }
@@ -17,7 +25,17 @@ void Heap::FailBytes() const {
 
 void Heap::Foresee(std::uint64_t bytes) {
   if (bytes > limits_.value_bytes || held_ + bytes > limits_.value_bytes) FailBytes();
+  Grow(bytes);
   StepBytes(bytes);
+}
+
+// The output is counted twice: a string that grows is in two places for a moment.
+void Heap::Ask(std::uint64_t foreseen) {
+  const std::uint64_t more = std::max(kGrant, held_ + 2 * written_ + foreseen - granted_);
+  if (!limits_.hold(more)) {
+    throw TemplateError{.message = "the template's values and output need " + FormatBytes({granted_ + more}), .refused = true};
+  }
+  granted_ += more;
 }
 
 Charge::Charge(Heap* heap, std::size_t bytes) : heap_(heap), bytes_(bytes) {
@@ -26,6 +44,12 @@ Charge::Charge(Heap* heap, std::size_t bytes) : heap_(heap), bytes_(bytes) {
   if (heap_->held_ > heap_->limits_.value_bytes) {
     heap_->held_ -= bytes_;
     heap_->FailBytes();
+  }
+  try {
+    heap_->Grow();
+  } catch (...) {
+    heap_->held_ -= bytes_;
+    throw;
   }
 }
 

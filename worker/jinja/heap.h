@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,8 @@ struct Limits {
   std::size_t value_bytes = std::size_t{64} << 20;
   std::size_t output_bytes = std::size_t{32} << 20;
   int depth = 600;  // evaluations inside each other, each about half a kilobyte of stack
+  // Asked before values and output hold so many bytes more, a MiB or more at a time; false: they may not. May be empty.
+  std::function<bool(std::uint64_t bytes)> hold = {};
 };
 
 // A mistake of the template, or in what it was given. Thrown inside this folder, caught by Template alone: an evaluation
@@ -22,6 +25,7 @@ struct Limits {
 struct TemplateError {
   std::string message;
   bool exhausted = false;  // a limit was met
+  bool refused = false;    // Limits::hold said no
 };
 [[noreturn]] void Fail(std::string message);
 [[noreturn]] void FailLimit(std::string message);
@@ -55,6 +59,11 @@ class Heap {
   void StepBytes(std::uint64_t bytes) { Step(bytes / kBytesPerStep); }
   // Before that many bytes are made: are they within the limit, and is there time to copy them?
   void Foresee(std::uint64_t bytes);
+  // All outputs that are open have so many bytes.
+  void Wrote(std::uint64_t bytes) {
+    written_ = bytes;
+    Grow();
+  }
   const Limits& limits() const { return limits_; }
 
  private:
@@ -62,10 +71,16 @@ class Heap {
   friend class Nesting;
   [[noreturn]] void FailSteps() const;
   [[noreturn]] void FailBytes() const;
+  void Grow(std::uint64_t foreseen = 0) {
+    if (limits_.hold && held_ + 2 * written_ + foreseen > granted_) Ask(foreseen);
+  }
+  void Ask(std::uint64_t foreseen);
 
   Limits limits_;
   std::uint64_t steps_ = 0;
   std::size_t held_ = 0;
+  std::uint64_t written_ = 0;
+  std::uint64_t granted_ = 0;  // by limits_.hold
   int depth_ = 0;
 };
 

@@ -79,6 +79,7 @@ void Interpreter::Write(std::string_view text) {
     written_ -= text.size();
     FailLimit("the template writes more than " + FormatBytes({heap_.limits().output_bytes}));
   }
+  heap_.Wrote(written_);
   heap_.StepBytes(text.size());
   *out_ += text;
 }

@@ -37,6 +37,7 @@ Result<std::string> Template::Render(const nlohmann::ordered_json& variables, co
   try {
     return interpreter.Run(variables);
   } catch (const TemplateError& error) {
+    if (error.refused) return ErrorAt(ErrorKind::kUnavailable, name_, interpreter.line(), error.message);
     return ErrorAt(error.exhausted ? ErrorKind::kExhausted : ErrorKind::kInvalid, name_, interpreter.line(), error.message);
   }
 }

@@ -26,7 +26,8 @@ class Template {
 
   // `variables`: an object. Whoever sent them reads the errors: they say the last part of the name alone, not where on the
   // machine the file is. `now`: what strftime_now() tells. Errors, kInvalid, with the line: what the template raises,
-  // an operation that Python refuses, too; kExhausted where a limit was met.
+  // an operation that Python refuses, too; kExhausted where a limit was met, kUnavailable where
+  // `limits.hold` said no.
   Result<std::string> Render(const nlohmann::ordered_json& variables, const std::tm& now, const Limits& limits = {}) const;
 
   const Ast& ast() const { return *ast_; }

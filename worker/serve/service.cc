@@ -43,7 +43,9 @@ http::Response ClaimLost() {
 }
 
 http::Response ToResponse(const ApiError& error) {
-  return http::ErrorResponse(error.status, error.code, error.message, error.param);
+  auto response = http::ErrorResponse(error.status, error.code, error.message, error.param);
+  if (error.status == 503) response.fields.push_back({"Retry-After", "1"});
+  return response;
 }
 
 http::Response Draining() {
@@ -52,12 +54,14 @@ http::Response Draining() {
   return response;
 }
 
-http::Response OverBudget(const std::string& refusal) {
+ApiError OverBudgetError(const std::string& refusal) {
   LogWarning("a request was refused: " + refusal);
-  auto response = http::ErrorResponse(503, "over_budget", "This request does not fit into the replica's memory: " + refusal + ".");
-  response.fields.push_back({"Retry-After", "1"});
-  return response;
+  return {.status = 503,
+          .message = "This request does not fit into the replica's memory: " + refusal + ".",
+          .code = "over_budget"};
 }
+
+http::Response OverBudget(const std::string& refusal) { return ToResponse(OverBudgetError(refusal)); }
 
 http::Response Refusal(engine::JobEnd end, const std::string& error) {
   using engine::JobEnd;

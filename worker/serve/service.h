@@ -50,10 +50,11 @@ std::string Milliseconds(Clock::duration duration);
 // The reply to a request whose claim is lost: the proxy answers it from elsewhere, and clients never see
 // this.
 http::Response ClaimLost();
-http::Response ToResponse(const ApiError& error);
+http::Response ToResponse(const ApiError& error);  // a 503 asks to try again
+// 503: the budget refuses what the request needs; `refusal` has the numbers.
+ApiError OverBudgetError(const std::string& refusal);
 // 503, asking to try again.
 http::Response Draining();
-// 503: the budget refuses what the request needs; `refusal` has the numbers.
 http::Response OverBudget(const std::string& refusal);
 // The reply to a job that an engine ended otherwise than kDone; `error` is the job's.
 http::Response Refusal(engine::JobEnd end, const std::string& error);

@@ -12,8 +12,10 @@
 
 namespace berth::serve {
 
-// `text` is the body's, `body` the object that was parsed of it.
-using AnswerText = std::function<Parsed<std::string>(const nlohmann::json& body, std::string_view text)>;
+// `text` is the body's, `body` the object that was parsed of it. `memory` holds what both take, and what the answer takes
+// beyond that is added to it first.
+using AnswerText =
+    std::function<Parsed<std::string>(const nlohmann::json& body, std::string_view text, engine::Charge& memory)>;
 
 // `service` outlives the route.
 Route TextRoute(Service& service, std::string path, AnswerText answer);

@@ -7,11 +7,14 @@
 
 #include "worker/serve/body_fields.h"
 #include "worker/serve/json_text.h"
+#include "worker/serve/service.h"
 
 namespace berth::serve {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::uint64_t kNumberBytes = sizeof(text::TokenId) + 8;  // an id, and as text with a comma
 
 std::optional<std::string> ReadPrompt(BodyFields& fields) {
   if (fields.Find("messages") != nullptr) {
@@ -51,32 +54,53 @@ std::vector<text::TokenId> ReadTokens(BodyFields& fields, const ModelFacts& mode
 
 }  // namespace
 
-Parsed<std::string> Tokenize(const json& body, const ModelFacts& model, const text::Tokenizer& tokenizer) {
+Parsed<std::string> Tokenize(const json& body, const ModelFacts& model, const text::Tokenizer& tokenizer,
+                             engine::Charge& memory) {
   BodyFields fields(body);
   fields.String("model");
   const auto prompt = ReadPrompt(fields);
   const bool special = fields.Bool("add_special_tokens", true);
   const bool strings = fields.Bool("return_token_strs", false);
   if (!fields.ok()) return fields.error();
-  return TokenizeReply(tokenizer.Encode(*prompt, special), strings, model, tokenizer);
+  return TokenizeReply(tokenizer.Encode(*prompt, special), strings, model, tokenizer, memory);
 }
 
-std::string TokenizeReply(const std::vector<text::TokenId>& ids, bool strings, const ModelFacts& model,
-                          const text::Tokenizer& tokenizer) {
-  json reply = {{"count", ids.size()}, {"max_model_len", model.max_tokens}, {"tokens", ids}};
+// Written piece by piece: a value of every token would cost more than the token.
+Parsed<std::string> TokenizeReply(const std::vector<text::TokenId>& ids, bool strings, const ModelFacts& model,
+                                  const text::Tokenizer& tokenizer, engine::Charge& memory) {
+  std::uint64_t bytes = 128 + ids.size() * kNumberBytes;
+  for (const text::TokenId id : ids) bytes += strings ? 1 + JsonStringBytes(tokenizer.TokenText(id)) : 0;
+  if (!memory.Grow(bytes)) return OverBudgetError(memory.Refusal(bytes));
+  std::string reply;
+  reply.reserve(bytes);
+  reply += R"({"count":)" + std::to_string(ids.size()) + R"(,"max_model_len":)" + std::to_string(model.max_tokens);
   if (strings) {
-    json& texts = reply["token_strs"] = json::array();
-    for (const text::TokenId id : ids) texts.push_back(std::string(tokenizer.TokenText(id)));
+    reply += R"(,"token_strs":[)";
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (i > 0) reply += ',';
+      AppendJsonString(tokenizer.TokenText(ids[i]), reply);
+    }
+    reply += ']';
   }
-  return JsonText(reply);
+  reply += R"(,"tokens":[)";
+  for (std::size_t i = 0; i < ids.size(); ++i) reply += (i > 0 ? "," : "") + std::to_string(ids[i]);
+  reply += "]}";
+  return reply;
 }
 
-Parsed<std::string> Detokenize(const json& body, const ModelFacts& model, const text::Tokenizer& tokenizer) {
+Parsed<std::string> Detokenize(const json& body, const ModelFacts& model, const text::Tokenizer& tokenizer,
+                               engine::Charge& memory) {
   BodyFields fields(body);
   fields.String("model");
   const auto ids = ReadTokens(fields, model);
   if (!fields.ok()) return fields.error();
-  return JsonText({{"prompt", tokenizer.Decode(ids, false)}});
+  std::uint64_t bytes = ids.size() * sizeof(text::TokenId);
+  for (const text::TokenId id : ids) bytes += 2 * tokenizer.TokenText(id).size();  // as text, and in the reply
+  if (!memory.Grow(bytes)) return OverBudgetError(memory.Refusal(bytes));
+  std::string reply = R"({"prompt":)";
+  AppendJsonString(tokenizer.Decode(ids, false), reply);
+  reply += '}';
+  return reply;
 }
 
 }  // namespace berth::serve

@@ -81,8 +81,8 @@ class GenerationFixture : public testing::Test {
  protected:
   using Job = engine::GenerationJob;
 
-  explicit GenerationFixture(Duration ping_every = std::chrono::milliseconds(5))
-      : router(service.common, GenerationRoutes(service), "writes text", ping_every) {
+  explicit GenerationFixture(Duration ping_every = std::chrono::milliseconds(5), Bytes memory = MiB(1))
+      : budget(memory), router(service.common, GenerationRoutes(service), "writes text", ping_every) {
     facts.name = "m";
     facts.max_tokens = 32;
     facts.vocab_size = 10;
@@ -151,7 +151,7 @@ class GenerationFixture : public testing::Test {
   GenerationFacts facts;
   std::unique_ptr<text::Tokenizer> tokenizer = serve::MakeTinyTokenizer();
   engine::Metrics metrics;
-  engine::Budget budget{MiB(1)};
+  engine::Budget budget;
   std::unique_ptr<protocol::ClaimTable> table = std::move(*protocol::ClaimTable::Create(4));
   std::unique_ptr<protocol::ClaimView> claims = std::move(*protocol::ClaimView::Map(Fd(::dup(table->fd()))));
   boost::asio::thread_pool pool{2};
@@ -159,7 +159,7 @@ class GenerationFixture : public testing::Test {
   std::shared_ptr<Job> last;
   std::atomic<int> cancelled{0};  // jobs given up before their end
   // The contents, one after the other, and "world" for the model to go on from.
-  RenderChat render = [](const chat::ChatRequest& request) -> Result<std::string> {
+  RenderChat render = [](const chat::ChatRequest& request, const chat::Hold&) -> Result<std::string> {
     std::string text;
     for (const auto& message : request.messages) text += message.value("content", "") + " ";
     if (text == "raise ") return Invalid("the template says no");

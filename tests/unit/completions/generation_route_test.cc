@@ -249,7 +249,13 @@ TEST_F(GenerationRoute, AClientThatLeavesBeforeItsWholeReplyGivesItsJobUp) {
   EXPECT_EQ(cancelled, 1);
 }
 
-TEST_F(GenerationRoute, AClientWhoDoesNotReadIsGivenUpWithoutHoldingTheGeneratorUp) {
+// What a client may leave unread fits.
+class RoomyGenerationRoute : public GenerationRoute {
+ protected:
+  RoomyGenerationRoute() : GenerationRoute(std::chrono::milliseconds(5), MiB(4)) {}
+};
+
+TEST_F(RoomyGenerationRoute, AClientWhoDoesNotReadIsGivenUpWithoutHoldingTheGeneratorUp) {
   std::thread generator;
   std::binary_semaphore opened{0}, overflowed{0};
   int delivered = 0;
@@ -326,7 +332,7 @@ TEST_F(GenerationRoute, WhatARequestLeavesOutIsAsThePublisherSays) {
 }
 
 TEST_F(GenerationRoute, AFinalMessageOfPartsGoesOnAfterItsLastText) {
-  service.render = [](const chat::ChatRequest&) -> Result<std::string> { return std::string("hello\nworld hello world world"); };
+  service.render = [](const chat::ChatRequest&, const chat::Hold&) -> Result<std::string> { return std::string("hello\nworld hello world world"); };
   const json body = Whole("/v1/chat/completions", R"({"continue_final_message":true,"messages":[
       {"role":"user","content":"hello"},
       {"role":"assistant","content":[{"type":"text","text":"hello"},{"type":"text","text":"world hello"}]}]})");
@@ -466,19 +472,6 @@ TEST_F(GenerationRoute, AnotherKindsRouteNamesThoseThatThereAre) {
   EXPECT_EQ(response->status, 404);
   EXPECT_NE(body["error"]["message"].get<std::string>().find("writes text, by /v1/chat/completions, /v1/completions"),
             std::string::npos);
-}
-
-TEST_F(GenerationRoute, APromptThatDoesNotFitIntoTheBudgetIsThatRequestsAnswer) {
-  const std::string body = R"({"prompt":[5,5,5,5,5,5,5,5,5,5,5,5,5,5,5,5]})";
-  ASSERT_TRUE(budget.Take(MiB(1).count - body.size()));
-  const auto claim = table->Offer();
-  auto request = Request("/v1/completions", body);
-  request->head.fields.push_back({"X-Berth-Claim", FormatClaim(*claim)});
-  Send(request);
-  ASSERT_TRUE(response);
-  EXPECT_EQ(response->status, 503) << response->body;
-  EXPECT_TRUE(table->IsBegun(*claim));
-  EXPECT_FALSE(last);
 }
 
 }  // namespace

@@ -34,7 +34,6 @@ TEST(News, WhatComesBetweenTwoTakesIsMergedByChoice) {
   EXPECT_EQ(taken.choices[1].index, 2U);
   EXPECT_FALSE(taken.end);
   EXPECT_TRUE(news.Take().choices.empty());
-  EXPECT_EQ(budget.taken(), 0U) << "what was taken is no longer held";
 }
 
 TEST(News, TokensAreCountedWhereTheyAreNotKeptAndThePromptsAreNot) {
@@ -58,7 +57,9 @@ TEST(News, ThePromptsTokensAreToldOnceAndShownWithEachOfItsChoices) {
   const auto taken = news.Take();
   ASSERT_EQ(taken.choices.size(), 2U);
   EXPECT_EQ(taken.choices[1].index, 3U);
-  EXPECT_EQ(taken.choices[1].tokens.size(), 1U);
+  ASSERT_TRUE(taken.choices[1].prompt_tokens);
+  EXPECT_EQ(taken.choices[1].prompt_tokens->size(), 1U);
+  EXPECT_EQ(taken.choices[0].prompt_tokens, taken.choices[1].prompt_tokens) << "one copy for all";
   EXPECT_EQ(taken.choices[1].generated, 0);
 }
 
@@ -104,16 +105,34 @@ TEST(News, AReaderWhoTakesNothingIsGivenUpAtTheBound) {
   EXPECT_TRUE(taken.choices.empty());
 }
 
+// Twenty alternatives are some bytes each here, and a kilobyte of JSON; a prompt's tokens are written with each choice.
+TEST(News, WhatTheReplyWillWriteIsTakenFromTheBudget) {
+  engine::Budget budget(MiB(1));
+  News news(budget, {.choices = 4, .keep_tokens = true, .written = [](const auto&) { return 1000; }});
+  news.Put(Said(0, 0, ""));
+  EXPECT_GE(budget.taken(), 1000U);
+  EXPECT_LT(budget.taken(), 1300U);
+  Delta prompt = Said(0, 0, "");
+  prompt.tokens[0].of_prompt = true;
+  news.Put(prompt);
+  EXPECT_GE(budget.taken(), 5000U);
+  {
+    const auto taken = news.Take();
+    EXPECT_GE(budget.taken(), 5000U) << "until the reply is written";
+  }
+  EXPECT_EQ(budget.taken(), 0U);
+}
+
 TEST(News, WhatDoesNotFitIntoTheBudgetEndsTheRequestWithTheNumbers) {
-  engine::Budget budget(KiB(1));
+  engine::Budget budget(KiB(3));
   News news(budget, {});
   EXPECT_TRUE(news.Put(Said(0, 0, std::string(1000, 'a'))));
-  EXPECT_EQ(budget.taken(), 1000U);
+  EXPECT_EQ(budget.taken(), 2002U) << "as it is, and in the reply";
   EXPECT_FALSE(news.Put(Said(0, 0, std::string(1000, 'a'))));
   news.End(JobEnd::kCancelled, "");
   const auto taken = news.Take();
   EXPECT_EQ(taken.end, JobEnd::kOverBudget);
-  EXPECT_NE(taken.error.find("the budget is 1 KiB"), std::string::npos) << taken.error;
+  EXPECT_NE(taken.error.find("the budget is 3 KiB"), std::string::npos) << taken.error;
   EXPECT_EQ(budget.taken(), 0U);
 }
 

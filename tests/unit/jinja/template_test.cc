@@ -148,5 +148,24 @@ TEST(Template, ALoopsFunctionOutlivesItsLoop) {
   EXPECT_EQ(Rendered("{% set ns = namespace() %}{% for x in [1] %}{% set ns.c = loop.cycle %}{% endfor %}{{ ns.c('a', 'b') }}"), "a");
 }
 
+// A value of 3 MB, and an output of as much, which is in two places while it grows.
+TEST(Template, WhatValuesAndOutputTakeIsAskedForBefore) {
+  const auto program = Template::Parse("{% set a = 'x' * 3000000 %}{{ a }}", "t");
+  ASSERT_TRUE(program);
+  std::uint64_t granted = 0;
+  Limits limits;
+  limits.hold = [&granted](std::uint64_t bytes) {
+    granted += bytes;
+    return true;
+  };
+  ASSERT_TRUE(program->Render(nlohmann::ordered_json::object(), Clock(), limits));
+  EXPECT_GE(granted, 9'000'000u);
+  EXPECT_LE(granted, 14'000'000u);
+  limits.hold = [](std::uint64_t) { return false; };
+  const auto refused = program->Render(nlohmann::ordered_json::object(), Clock(), limits);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kUnavailable);
+}
+
 }  // namespace
 }  // namespace berth::jinja
