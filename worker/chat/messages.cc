@@ -10,14 +10,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A duplicate key or a nesting without end stays text: the template prints what the model once wrote.
+// A duplicate key, a nesting without end or an object of thousands of keys stays text: the template prints what the model once wrote.
 void OpenArguments(Json& call) {
   if (!call.is_object()) return;
   Json* const function = call.contains("function") && call["function"].is_object() ? &call["function"] : &call;
   const auto arguments = function->find("arguments");
   if (arguments == function->end() || !arguments->is_string()) return;
   const std::string text = arguments->get<std::string>();
-  if (!checkpoint::ParseJson(text, "arguments")) return;
+  const auto checked = checkpoint::ParseJson(text, "arguments");
+  if (!checked || checkpoint::IsWide(*checked)) return;
   Json parsed = Json::parse(text, nullptr, false);
   if (parsed.is_object()) *arguments = std::move(parsed);
 }

@@ -1,5 +1,6 @@
 #include "worker/checkpoint/json_file.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -114,6 +115,11 @@ Result<Json> ParseJson(std::string_view text, const std::string& name, const Jso
   if (!Json::sax_parse(text, &builder)) return Invalid(builder.error());
   // In place: a json value converts to anything, so that result's own conversions do not take it.
   return Result<Json>(boost::system::in_place_value, builder.TakeTree());
+}
+
+bool IsWide(const nlohmann::json& value) {
+  if (value.is_object() && value.size() > kMostOrderedKeys) return true;
+  return value.is_structured() && std::ranges::any_of(value, IsWide);
 }
 
 Result<Json> ReadJsonFile(const std::filesystem::path& path, const JsonLimits& limits) {

@@ -25,6 +25,12 @@ struct JsonLimits {
 Result<nlohmann::json> ParseJson(std::string_view text, const std::string& name,
                                  const JsonLimits& limits = {});
 
+// An object that keeps the order of its keys (nlohmann::ordered_json) looks through them all for each new one: what may
+// become such a one, and came from a stranger, has at most this many.
+inline constexpr std::size_t kMostOrderedKeys = 2048;
+// Whether some object in it has more keys than that.
+bool IsWide(const nlohmann::json& value);
+
 // Reads and parses a regular file. Errors: those of MappedFile::Open and ParseJson.
 Result<nlohmann::json> ReadJsonFile(const std::filesystem::path& path, const JsonLimits& limits = {});
 

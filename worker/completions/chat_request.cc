@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "worker/checkpoint/json_file.h"
+
 namespace berth::completions {
 namespace {
 
@@ -182,6 +184,16 @@ void CheckBestOf(BodyFields& fields, const ChatRequest& request) {
               "unsupported_parameter");
 }
 
+// The body is read again with the order of its keys, which costs the square of their number.
+void CheckWidths(BodyFields& fields) {
+  if (!checkpoint::IsWide(fields.body())) return;
+  std::string param = "body";
+  for (const auto& [key, value] : fields.body().items()) {
+    if (checkpoint::IsWide(value)) param = key;
+  }
+  fields.Fail(param, "'" + param + "' holds an object of more than " + std::to_string(checkpoint::kMostOrderedKeys) + " keys.");
+}
+
 chat::Json Take(chat::Json& body, const char* key) {
   const auto found = body.find(key);
   return found == body.end() ? chat::Json() : std::move(*found);
@@ -207,6 +219,7 @@ Conversation ReadConversation(BodyFields& fields, std::string_view text) {
   if (conversation.continue_final_message && conversation.chat.add_generation_prompt) {
     fields.Fail("continue_final_message", "Give 'continue_final_message' or 'add_generation_prompt', not both.");
   }
+  CheckWidths(fields);
   if (!fields.ok()) return conversation;
   chat::Json body = chat::Json::parse(text, nullptr, false);
   conversation.chat.messages = Take(body, "messages");

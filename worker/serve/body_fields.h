@@ -44,6 +44,7 @@ class BodyFields {
   // The body's keys that nobody has asked for; they have no effect.
   std::vector<std::string> Unread() const;
 
+  const nlohmann::json& body() const { return body_; }
   bool ok() const { return !error_; }
   const ApiError& error() const { return *error_; }
 

@@ -21,6 +21,12 @@ Parsed<ChatRequest> Parse(const std::string& text) {
 }
 
 // A request whose other parameters are good.
+std::string ManyKeys(int count) {
+  nlohmann::json object;
+  for (int i = 0; i < count; ++i) object["k" + std::to_string(i)] = i;
+  return object.dump();
+}
+
 std::string With(const std::string& more) {
   return R"({"model":"m","messages":[{"role":"user","content":"hi"}])" + (more.empty() ? "" : "," + more) + "}";
 }
@@ -165,6 +171,7 @@ const Bad kBad[] = {
     {With(R"("seed":1.5)"), "seed", "an integer"},
     {With(R"("seed":9223372036854775808)"), "seed", "between"},
     {With("\"cache_salt\":\"" + std::string(257, 's') + "\""), "cache_salt", "has 257 bytes; at most 256"},
+    {With("\"metadata\":{\"a\":" + ManyKeys(2049) + "}"), "metadata", "more than 2048 keys"},
     {With(R"("best_of":2)"), "best_of", "not supported here"},
     {With(R"("return_token_ids":true)"), "return_token_ids", "not supported"},
     {With(R"("spaces_between_special_tokens":false)"), "spaces_between_special_tokens", "must be true"},
