@@ -208,8 +208,8 @@ constexpr Key kKeys[] = {
      .choices = "embedding|llm|speech",
      .own = true,
      .restarts = Restarts::kReplicas,
-     .sentence = "What the model does. The worker of this version serves embedding models (rerankers, which are "
-                 "cross-encoders, are of this kind, too) and language models.",
+     .sentence = "What the model does: embedding (rerankers, which are cross-encoders, are of this kind, too), language, "
+                 "or speech to text.",
      .store = [](Target& t, const Value& v) { t.model->kind = FromName(v.text, kKinds); }},
     {.path = "models.*.source",
      .type = Type::kPath,
