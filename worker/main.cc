@@ -88,8 +88,9 @@ Status CheckStart(const protocol::StartMessage& start) {
   return Ok();
 }
 
-http::ServerLimits LimitsOf(const protocol::StartMessage& start) {
+http::ServerLimits LimitsOf(const protocol::StartMessage& start, serve::Router& router) {
   http::ServerLimits limits;
+  limits.body_memory = [&router] { return router.MemoryForBody(); };
   limits.head = http::kLimitsBehindProxy;
   limits.max_body = start.max_body_bytes;
   return limits;
@@ -132,7 +133,7 @@ http::ServerLimits LimitsOf(const protocol::StartMessage& start) {
       [&router](std::shared_ptr<http::Request> request, http::Exchange& exchange) {
         return router.Handle(std::move(request), exchange);
       },
-      LimitsOf(start));
+      LimitsOf(start, router));
   drainer.emplace(io, router, server, [&model] { model->Drain(); }, [&control] { Drained(control); });
   asio::signal_set terminate(io, SIGTERM);
   terminate.async_wait([&](boost::system::error_code, int) { drainer->Begin(std::chrono::hours(1)); });

@@ -2,6 +2,8 @@
 // the proxy's own answers) consume and make.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,9 +12,19 @@
 
 namespace berth::http {
 
+// What the body of a request takes while it arrives, in whatever its owner counts memory by; given back when this goes.
+class BodyMemory {
+ public:
+  virtual ~BodyMemory() = default;
+  // So many bytes more. False: there is no room for them, and nothing more is taken.
+  virtual bool Grow(std::uint64_t bytes) = 0;
+};
+
 struct Request {
   RequestHead head;
   std::string body;      // decoded payload
+  std::unique_ptr<BodyMemory> memory = nullptr;  // of the body; null: nobody counts
+  std::uint64_t unkept = 0;  // not 0: a body of so many bytes had no room, and `body` is empty
 };
 
 struct Response {

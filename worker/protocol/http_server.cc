@@ -186,8 +186,12 @@ class Connection {
       if (!co_await stream_->Write(std::move(go_on))) co_return false;
     }
     const TimePoint start = Clock::now();
+    if (!reader.done() && limits_.body_memory) request.memory = limits_.body_memory();
+    request.body.reserve(request.head.content_length);  // at most max_body; growing would take up to twice that
+    bool keeps = true;
     while (!reader.done()) {
-      const auto step = reader.Feed(stream_->bytes(), &request.body);
+      keeps = keeps && Keeps(request);
+      const auto step = reader.Feed(stream_->bytes(), keeps ? &request.body : nullptr);
       stream_->Consume(step.consumed);
       if (step.bad) {
         HeadError error = Malformed("the body's chunked framing is malformed");
@@ -199,7 +203,17 @@ class Connection {
       if (arrival == ClientStream::Arrival::kClosed) co_return false;
       if (arrival == ClientStream::Arrival::kTimeout) co_return co_await RefuseSlow("the request's body");
     }
+    if (!keeps) request.unkept = reader.payload_bytes();
     co_return true;
+  }
+
+  // True: what has arrived has room. Else the body is given up; its rest is read away, so that the client can read the
+  // answer.
+  bool Keeps(Request& request) const {
+    if (!request.memory || request.memory->Grow(stream_->bytes().size())) return true;
+    std::string().swap(request.body);
+    request.memory.reset();
+    return false;
   }
 
   TimePoint BodyDeadline(TimePoint start, std::uint64_t received) const {

@@ -25,6 +25,8 @@ struct ServerLimits {
   Duration body_timeout = std::chrono::seconds(30);   // without progress
   Duration idle_timeout = std::chrono::seconds(75);
   Duration write_timeout = std::chrono::seconds(30);  // without progress
+  // For each request that has a body; null: bodies are held to max_body alone.
+  std::function<std::unique_ptr<BodyMemory>()> body_memory = nullptr;
 };
 
 // What a handler may do with its connection while it works.

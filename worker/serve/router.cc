@@ -25,8 +25,15 @@ http::Response OnlyPost(const http::RequestHead& head) {
 http::Response TooLarge(Service& service, const http::Request& request) {
   const auto begin = Beginner(service, request.head);
   if (!begin || !(*begin)()) return ClaimLost();
-  return OverBudget(service.budget.Refusal(request.body.size()));
+  return OverBudget(service.budget.Refusal(request.unkept > 0 ? request.unkept : request.body.size()));
 }
+
+class ChargedBody : public http::BodyMemory {
+ public:
+  explicit ChargedBody(engine::Budget& budget) { charge.Hold(budget, 0); }
+  bool Grow(std::uint64_t bytes) override { return charge.Grow(bytes); }
+  engine::Charge charge;
+};
 
 asio::awaitable<Answer> Guarded(const Route& route, std::shared_ptr<Call> call) {
   try {
@@ -74,7 +81,11 @@ asio::awaitable<std::optional<http::Response>> Router::Handle(std::shared_ptr<ht
   if (auto refused = WhyNot(request->head, route)) co_return refused;
   auto call = std::make_shared<Call>();
   call->request = request;
-  if (!call->charge.Hold(service_.budget, request->body.size())) co_return TooLarge(service_, *request);
+  // It is this router's own: nobody else makes any.
+  if (request->memory) call->charge = std::move(static_cast<ChargedBody&>(*request->memory).charge);
+  request->memory.reset();
+  const bool room = request->unkept == 0 && call->charge.Hold(service_.budget, request->body.size());
+  if (!room) co_return TooLarge(service_, *request);
   // May come after this coroutine is gone, but not after the connection.
   exchange.OnGone([call] { call->departure.Leave(); });
   const Visit visit(*this);
@@ -94,6 +105,8 @@ asio::awaitable<std::optional<http::Response>> Router::Handle(std::shared_ptr<ht
   std::ranges::move(fields, std::back_inserter(response.fields));
   co_return std::move(response);
 }
+
+std::unique_ptr<http::BodyMemory> Router::MemoryForBody() { return std::make_unique<ChargedBody>(service_.budget); }
 
 void Router::Drain(std::function<void()> idle) {
   draining_ = true;

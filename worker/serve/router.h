@@ -29,6 +29,9 @@ class Router {
   boost::asio::awaitable<std::optional<http::Response>> Handle(std::shared_ptr<http::Request> request,
                                                                http::Exchange& exchange);
 
+  // What counts the bodies of its requests while they arrive (http::ServerLimits): Handle() takes the count over.
+  std::unique_ptr<http::BodyMemory> MemoryForBody();
+
   // From now on new requests get 503; `idle` is called, once, as soon as none is being answered.
   void Drain(std::function<void()> idle);
 

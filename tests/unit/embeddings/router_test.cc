@@ -116,6 +116,21 @@ TEST_F(RouterTest, ABatchOverTheMemoryBudgetIsA503WithTheNumbersAndTheNextReques
   EXPECT_EQ(Send(Request("/v1/embeddings", R"({"input":"hello"})")).status, 200);
 }
 
+TEST_F(RouterTest, ABodyIsCountedWhileItArrivesAndByItsRequestFromThenOn) {
+  auto request = Request("/v1/embeddings", R"({"input":"hello"})");
+  request->memory = router.MemoryForBody();
+  EXPECT_TRUE(request->memory->Grow(1000));
+  EXPECT_EQ(budget.taken(), 1000u);
+  EXPECT_FALSE(request->memory->Grow(MiB(1).count));
+  EXPECT_EQ(Send(request).status, 200);
+  EXPECT_LT(budget.taken(), 1000u) << "the body alone, or nothing any more";
+  auto unkept = Request("/v1/embeddings", "");
+  unkept->unkept = MiB(24).count;
+  const auto reply = Send(unkept);
+  EXPECT_EQ(CodeOf(reply), "over_budget");
+  EXPECT_NE(reply.body.find("24 MiB more asked for"), std::string::npos) << reply.body;
+}
+
 TEST_F(RouterTest, ABodyOrItsVectorsThatDoNotFitIntoTheBudgetAreRefusedAsTheRequestsAnswer) {
   const std::string body = R"({"input":["hello","hello","hello"]})";
   for (const std::uint64_t room : {body.size() - 1, body.size()}) {  // the body alone fits, with the vectors it does not

@@ -84,6 +84,7 @@ inline asio::awaitable<std::optional<Response>> Handle(Script& script, std::shar
   if (path == "/cut") co_return co_await Stream(exchange, false);
   if (path == "/flood") co_return co_await Flood(script, exchange);
   if (path == "/nothing") co_return std::nullopt;
+  if (request->unkept > 0) co_return JsonResponse(503, std::to_string(request->unkept) + request->body);
   co_return JsonResponse(200, request->head.method + " " + request->head.target + " " + request->body);
 }
 

@@ -118,5 +118,42 @@ TEST_F(ServeConnectionTest, LargeBodyArrivesWhole) {
   sender.join();
 }
 
+// Room for so many bytes at a time.
+class Room : public BodyMemory {
+ public:
+  Room(std::uint64_t room, std::uint64_t& held) : room_(room), held_(held) {}
+  ~Room() override { held_ -= own_; }
+  bool Grow(std::uint64_t bytes) override {
+    if (held_ + bytes > room_) return false;
+    held_ += bytes;
+    own_ += bytes;
+    return true;
+  }
+
+ private:
+  const std::uint64_t room_;
+  std::uint64_t& held_;
+  std::uint64_t own_ = 0;
+};
+
+TEST_F(ServeConnectionTest, ABodyIsCountedWhileItArrivesAndGivenUpWhereThereIsNoRoom) {
+  std::uint64_t held = 0;
+  limits_.body_memory = [&held] { return std::make_unique<Room>(100'000, held); };
+  Connect();
+  EXPECT_EQ(Ask("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"), "POST /a hello");
+  std::thread sender([&] {
+    Send("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n");
+    Send(std::string(1'000'000, 'x'));
+  });
+  const Answer refused = ReceiveAnswer();
+  sender.join();
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.body, "1000000") << "its size is known, nothing of it is kept";
+  EXPECT_EQ(Ask("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nworld"), "POST /a world")
+      << "the connection goes on, and what was held is given back";
+  Finish();
+  EXPECT_EQ(held, 0u);
+}
+
 }  // namespace
 }  // namespace berth::http
